@@ -1,0 +1,87 @@
+# diffuse -- diffusion models on 2-D point clouds. `make help` lists the targets.
+
+MAKEFLAGS += --no-builtin-rules
+CFLAGS ?= -O3 -g
+B      ?= build
+CC     := $(if $(filter default undefined,$(origin CC)),cc,$(CC))
+
+WARN = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion -Wformat=2 -Wvla \
+       -Wstrict-prototypes -Wmissing-prototypes
+# What the promise of equal bytes rests on stands apart from CFLAGS, so that no setting of those can break it.
+NUMERIC = -ffp-contract=off -fno-math-errno -fno-trapping-math
+ALL_CFLAGS = $(CFLAGS) $(WARN) $(NUMERIC) -D_POSIX_C_SOURCE=200809L -Iinclude -MMD -MP
+
+LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
+PROGRAM_SOURCES := $(wildcard src/cli/*.c)
+TESTS           := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(B)/%.o)
+PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(B)/%.o)
+
+# The kernels are compiled once per instruction set; the program picks one when it starts.
+MACHINE := $(shell $(CC) -dumpmachine)
+SETS    := scalar
+ifneq (,$(filter x86_64-%,$(MACHINE)))
+SETS    := scalar avx2 avx512
+endif
+ifneq (,$(filter aarch64-%,$(MACHINE)))
+SETS    := scalar neon
+endif
+FLAGS_avx2   = -mavx2 -mfma
+FLAGS_avx512 = -mavx512f -mfma
+KERNELS := $(SETS:%=$(B)/src/base/kernels_%.o)
+LIBRARY_OBJECTS := $(filter-out $(B)/src/base/kernels.o,$(LIBRARY_OBJECTS)) $(KERNELS)
+
+diffuse: $(B)/diffuse         ## build the program (what plain `make` does)
+	@cp $< $@
+
+$(B)/diffuse: $(PROGRAM_OBJECTS) $(B)/libdiffuse.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+lib: $(B)/libdiffuse.a        ## build the library, build/libdiffuse.a
+$(B)/libdiffuse.a: $(LIBRARY_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/src/base/kernels_%.o: src/base/kernels.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$*) -DDF_SET=$* -c -o $@ $<
+
+$(B)/src/base/simd.o: CPPFLAGS += '-DDF_SETS=$(foreach set,$(SETS),X($(set)))'
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+test: diffuse $(TESTS)        ## run every test; ends with "N passed, N failed"
+	@sh tests/run.sh $(B)
+
+demo: diffuse                 ## train on a swiss roll, sample it, draw it; the result is in build/demo
+	@sh tests/demo.sh $(B)/demo
+
+asan:                         ## the unit tests under address and undefined-behaviour sanitizers
+	@$(MAKE) -s B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" unit
+
+double:                       ## the unit tests with the network in double precision
+	@$(MAKE) -s B=build/double CPPFLAGS=-DDF_DOUBLE unit
+
+valgrind:                     ## the quick unit tests under valgrind
+	@$(MAKE) -s B=build/valgrind CFLAGS="-O1 -g -gdwarf-4" RUN="valgrind -q --error-exitcode=9 --leak-check=full" unit
+
+unit: $(B)/diffuse $(TESTS)
+	@RUN="$(RUN)" sh tests/unit.sh $(B)
+
+format:                       ## lay out the code as .clang-format says
+	clang-format -i $(wildcard include/diffuse/*.h src/*/*.[ch] tests/*.[ch])
+
+clean:                        ## remove everything that was built
+	rm -rf build diffuse
+
+help:                         ## list these targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: lib test demo asan double valgrind unit format clean help diffuse
+.SECONDARY:
+-include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -1,0 +1,73 @@
+/* layer 3: denoiser.h -- D(x; level) = E[x0 | x]: the one thing that samplers, guides and measures see. */
+#ifndef DIFFUSE_DENOISER_H
+#define DIFFUSE_DENOISER_H
+
+#include "diffuse/nn.h"
+#include "diffuse/process.h"
+
+DF_BEGIN
+
+/* Rows that are worked on at once; a question asks about at most so many. */
+enum { DF_ROWS = 64 };
+
+/* What is asked about n rows x = alpha x0 + sigma eps. What is not asked about is NULL. */
+typedef struct df_question {
+    size_t n;
+    const double *x;       /* (n, dim) */
+    const df_level *level; /* one for all rows, or one a row */
+    bool level_each;
+    const double *x_dot;   /* (n, dim): a direction, for the tangent */
+} df_question;
+
+/* Where the answers go, each (n, dim); NULL: not wanted. One prediction, read three ways:
+ *   x0 = D,   eps = (x - alpha D) / sigma,   x0_dot = the derivative of D along x_dot.
+ * eps is answered as well as x0 because dividing by sigma or alpha loses what a network that predicts it knows. */
+typedef struct df_answer {
+    double *x0, *eps, *x0_dot;
+} df_answer;
+
+/* A denoiser never changes while it answers; each caller lends scratch of its own. */
+typedef struct df_denoiser {
+    size_t dim;
+    df_level least, most; /* the noise it knows: levels outside are refused before a run */
+    bool independent;     /* noise was drawn independently of the data: score and SDE sampling need it */
+    const void *self;
+    void *(*scratch)(const void *self, df_arena *arena, df_error *error);
+    void (*answer)(const void *self, const df_question *question, const df_answer *answer, void *scratch);
+} df_denoiser;
+
+/* ---- denoiser/network.c ---- */
+
+/* What the network was trained to output. Salimans & Ho, 2202.00512: v = alpha eps - sigma x0. */
+typedef enum df_prediction { DF_PREDICT_EPS, DF_PREDICT_X0, DF_PREDICT_V } df_prediction;
+
+/* How the network is told the level: ln(sigma/alpha)/4, clamped to +-10; or the step of its schedule, with
+ * ln(sigma/alpha) linear between steps, so that any level has a label. */
+typedef enum df_label { DF_LABEL_LOG_RATIO, DF_LABEL_STEP } df_label;
+
+typedef struct df_network_denoiser {
+    const df_network *network;
+    df_weights weights;
+    df_prediction prediction;
+    df_label label;
+    const df_schedule *schedule;
+} df_network_denoiser;
+
+df_real df_level_label(df_label label, const df_schedule *schedule, df_level level);
+
+/* Wraps a trained network; `from` must outlive the result. A level with alpha^2 + sigma^2 = c^2 is answered
+ * by the network at x / c: scaling x changes nothing about x0. */
+df_denoiser df_denoiser_of_network(const df_network_denoiser *from);
+
+/* ---- denoiser/convert.c: one prediction, read three ways; `count` numbers at a level with alpha^2 + sigma^2 = 1 ---- */
+
+/* The target that a network of this kind of prediction learns. */
+void df_prediction_target(double *target, df_prediction prediction, df_level level, const double *x0,
+                          const double *eps, size_t count);
+
+/* x0 and eps (each may be NULL) of a prediction. */
+void df_prediction_read(double *x0, double *eps, df_prediction prediction, df_level level, const double *x,
+                        const double *predicted, size_t count);
+
+DF_END
+#endif

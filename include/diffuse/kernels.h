@@ -1,0 +1,45 @@
+/* layer 1: kernels.h -- the hot loops, compiled once per instruction set and chosen when the program starts. */
+#ifndef DIFFUSE_KERNELS_H
+#define DIFFUSE_KERNELS_H
+
+#include "diffuse/math.h"
+#include "diffuse/status.h"
+
+DF_BEGIN
+
+/* The same bits from every instruction set: each output is one chain of operations in a fixed order, and a
+ * vector unit only works on several outputs at once. */
+typedef struct df_kernels {
+    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+
+    /* c(i, j) += sum_p a(i, p) b(p, j), p = 0 .. k-1 in order, every term one fused multiply-add.
+     * c:(m, n) and b:(k, n) have contiguous rows c_row and b_row apart; a(i, p) = a[i a_row + p a_column]. */
+    void (*gemm)(df_real *c, size_t c_row, const df_real *a, size_t a_row, size_t a_column, const df_real *b,
+                 size_t b_row, size_t m, size_t n, size_t k);
+
+    /* h = phi(z) and slope = phi'(z). */
+    void (*silu)(df_real *h, df_real *slope, const df_real *z, size_t n);
+    void (*gelu)(df_real *h, df_real *slope, const df_real *z, size_t n);
+
+    /* sin and cos of each angle. */
+    void (*waves)(df_real *sine, df_real *cosine, const df_real *angle, size_t n);
+
+    /* One step of Adam on arrays of n parameters; see nn.h. */
+    void (*adam)(df_real *parameters, df_real *m, df_real *v, const df_real *gradient, size_t n, df_real beta1,
+                 df_real beta2, df_real rate, df_real root_scale, df_real epsilon, df_real decay);
+
+    /* average += share (parameters - average). */
+    void (*average)(df_real *average, const df_real *parameters, size_t n, df_real share);
+} df_kernels;
+
+/* The best set this machine can run, or the one named by the environment variable DIFFUSE_SIMD. */
+const df_kernels *df_kernels_get(void);
+
+/* The set of that name, or NULL when this build or this machine does not have it. */
+const df_kernels *df_kernels_named(const char *name);
+
+/* NULL-terminated names of the sets this machine can run, the best one last. */
+const char *const *df_kernels_names(void);
+
+DF_END
+#endif

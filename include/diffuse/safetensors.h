@@ -1,0 +1,58 @@
+/* layer 2: safetensors.h -- named arrays of numbers in one file that other programs read. */
+#ifndef DIFFUSE_SAFETENSORS_H
+#define DIFFUSE_SAFETENSORS_H
+
+#include "diffuse/arena.h"
+
+DF_BEGIN
+
+enum { DF_TENSORS_MAX = 1024, DF_RANK_MAX = 4 };
+
+typedef struct df_tensor_view {
+    const char *name;
+    const char *dtype; /* "F32" or "F64" when written; any valid name when read */
+    size_t rank, shape[DF_RANK_MAX];
+    const unsigned char *bytes; /* little-endian, row-major, perhaps unaligned */
+    size_t size;                /* in bytes */
+} df_tensor_view;
+
+typedef struct df_metadata {
+    const char *name, *value;
+} df_metadata;
+
+typedef struct df_safetensors {
+    df_metadata *metadata;
+    size_t metadata_count;
+    df_tensor_view *tensors; /* in the order of their bytes */
+    size_t tensor_count;
+    uint32_t crc;      /* CRC-32C of the tensor bytes as they are */
+    bool crc_given;    /* the metadata holds "diffuse.crc32c" */
+    size_t file_size;
+} df_safetensors;
+
+/* Reads and checks a file, stricter than the format's reference reader. The views of df_safetensors_parse
+ * point into `bytes`; all else lives in the arena. `path` names the source in messages. A crc32c in the
+ * metadata that does not match is an error (DF_INPUT). A file without tensors is accepted. */
+df_status df_safetensors_parse(df_safetensors *file, df_arena *arena, const char *path, const char *bytes,
+                               size_t size, df_error *error) DF_MUST_CHECK;
+df_status df_safetensors_read(df_safetensors *file, df_arena *arena, const char *path,
+                              df_error *error) DF_MUST_CHECK;
+
+/* The value of a metadata key, or NULL. */
+const char *df_safetensors_meta(const df_safetensors *file, const char *name);
+
+/* The tensor of that name, or NULL. */
+const df_tensor_view *df_safetensors_find(const df_safetensors *file, const char *name);
+
+/* Element `i` of an F32 or F64 tensor. */
+double df_tensor_at(const df_tensor_view *tensor, size_t i);
+
+/* Writes metadata in the order given, then "diffuse.crc32c", then the tensors in the order given: the same
+ * input is the same bytes. Atomic: the file appears whole or not at all. What df_safetensors_parse would
+ * refuse is refused here, before anything is written. */
+df_status df_safetensors_write(const char *path, bool overwrite, const df_metadata *metadata,
+                               size_t metadata_count, const df_tensor_view *tensors, size_t tensor_count,
+                               df_error *error) DF_MUST_CHECK;
+
+DF_END
+#endif

@@ -1,0 +1,91 @@
+/* layer 4: sampler.h -- from noise to points: the grid of levels, the driver that walks it, a paper's step. */
+#ifndef DIFFUSE_SAMPLER_H
+#define DIFFUSE_SAMPLER_H
+
+#include "diffuse/denoiser.h"
+#include "diffuse/option.h"
+
+DF_BEGIN
+
+/* Up to DF_ROWS points on their way down the grid. Rows never influence one another. */
+typedef struct df_walk df_walk;
+struct df_walk {
+    const df_denoiser *denoiser;
+    const df_level *levels; /* (steps + 1): the walk goes from levels[0] to levels[steps] */
+    size_t steps;
+    const void *options;    /* the sampler's own struct */
+    size_t n, dim;
+    double *x;              /* (n, dim): where the points are */
+    double *x0, *eps, *z;   /* (n, dim): filled by df_walk_denoise and df_walk_noise */
+    uint64_t seed, first;   /* row r is sample number first + r of this seed */
+    uint64_t calls;         /* denoiser calls so far */
+    void *scratch;          /* the denoiser's */
+
+    /* Called at the start (step 0) and after every step, with x at levels[step]; may read and change x. */
+    void (*hook)(df_walk *walk, size_t step, void *self);
+    void *hook_self;
+};
+
+/* Fills x0 and eps with the denoiser's answer at x, taken to be at `level`. */
+void df_walk_denoise(df_walk *walk, df_level level);
+
+/* Fills z with the standard normals that belong to these rows and this step. */
+void df_walk_noise(df_walk *walk, size_t step);
+
+typedef struct df_sampler {
+    const char *name, *about;
+    double order;            /* of the error per whole walk in the step size, 0: stochastic */
+    bool all_steps;          /* without --steps: one for every step of the model's schedule, else 50 */
+    bool needs_independent;  /* correct only when noise and data were independent in training */
+    const df_option *options;
+    size_t options_size;     /* of the struct that `options` describes; at most DF_SAMPLER_OPTIONS */
+    void (*step)(df_walk *walk, size_t i); /* x from levels[i] to levels[i + 1] */
+} df_sampler;
+
+enum { DF_SAMPLER_OPTIONS = 256 };
+
+/* ---- core/grid.c ---- */
+
+enum df_spacing { DF_SPACING_KARRAS, DF_SPACING_LEADING, DF_SPACING_LINSPACE, DF_SPACING_TRAILING, DF_SPACING_QUAD };
+
+typedef struct df_grid_config {
+    uint64_t steps;
+    int spacing;
+    double sigma_min, sigma_max, rho; /* of DF_SPACING_KARRAS, in sigma / alpha */
+} df_grid_config;
+
+/* levels:(steps + 1) from noise to (1, 0). The last step goes from the least noisy level to clean data.
+ *   karras    (smax^(1/rho) + i/(N-1) (smin^(1/rho) - smax^(1/rho)))^rho     Karras et al., 2206.00364, eq. 5
+ *   leading   1 + floor(k T/N)                                  Song et al., 2010.02502; misses step T
+ *   linspace  1 + round(k (T-1)/(N-1))                          Nichol & Dhariwal, 2102.09672
+ *   trailing  round(T - k T/N)                                  Lin et al., 2305.08891
+ *   quad      round(T ((k+1)/N)^2), distinct                    Song et al., 2010.02502, from T instead of 0.8 T */
+df_status df_grid_init(df_level *levels, const df_grid_config *config, const df_schedule *schedule,
+                       df_error *error) DF_MUST_CHECK;
+
+/* ---- core/sample.c: the driver ---- */
+
+typedef struct df_sampling {
+    const df_denoiser *denoiser;
+    const df_sampler *sampler;
+    const void *options;
+    const df_level *levels;
+    size_t steps;
+    uint64_t seed;
+    void (*hook)(df_walk *walk, size_t step, void *self);
+    void *hook_self;
+    df_walk walk; /* reserved by df_sampling_init */
+} df_sampling;
+
+/* Checks that sampler, denoiser and grid go together, and reserves all memory. */
+df_status df_sampling_init(df_sampling *sampling, df_arena *arena, df_error *error) DF_MUST_CHECK;
+
+/* x:(n, dim): where samples first .. first + n - 1 start, noise at levels[0]. */
+void df_sampling_start(const df_sampling *sampling, uint64_t first, size_t n, double *x);
+
+/* Moves x:(n, dim), samples first .. first + n - 1, from levels[0] to levels[steps]. DF_DIVERGED when a
+ * coordinate is no longer finite. */
+df_status df_sampling_run(df_sampling *sampling, uint64_t first, size_t n, double *x, df_error *error) DF_MUST_CHECK;
+
+DF_END
+#endif

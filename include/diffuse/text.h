@@ -1,0 +1,39 @@
+/* layer 1: text.h -- growing strings, numbers as text, and the nearest known name. */
+#ifndef DIFFUSE_TEXT_H
+#define DIFFUSE_TEXT_H
+
+#include "diffuse/arena.h"
+
+DF_BEGIN
+
+/* A string that grows. Start from `df_text t = {0}`; free with df_text_free. `bytes` is NUL-terminated
+ * once anything was added. Running out of memory sets `failed` and makes all later additions do nothing:
+ * check once, at the end. */
+typedef struct df_text {
+    char *bytes;
+    size_t size, room;
+    bool failed;
+} df_text;
+
+void df_text_add(df_text *text, const char *format, ...) DF_PRINTF(2, 3);
+void df_text_add_bytes(df_text *text, const void *bytes, size_t size);
+void df_text_free(df_text *text);
+
+/* Plain decimal numbers only: no blanks, hex, inf or nan. False when `text` is not exactly one such number
+ * or when it does not fit a double. */
+bool df_parse_double(const char *text, double *value);
+
+/* As df_parse_double, with counts as people write them: 1e6, 10k, 2M, 3G. A whole number of at most 2^53. */
+bool df_parse_count(const char *text, uint64_t *value);
+
+/* A whole number of 64 bits, decimal digits only. */
+bool df_parse_uint64(const char *text, uint64_t *value);
+
+/* The name in the NULL-terminated list that is most like `text`, or NULL when none is near. */
+const char *df_nearest_name(const char *text, const char *const *names);
+
+/* Copies `text` with control characters and invalid UTF-8 replaced by '?', cut to fit: safe for a terminal. */
+void df_printable(char *out, size_t room, const char *text);
+
+DF_END
+#endif

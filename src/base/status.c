@@ -1,0 +1,15 @@
+/* status.c -- error messages. */
+#include "diffuse/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+df_status df_fail(df_error *error, df_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    error->status = status;
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return status;
+}

@@ -1,0 +1,79 @@
+/* layer 7: cli.h -- what the sub-commands share. */
+#ifndef DIFFUSE_CLI_H
+#define DIFFUSE_CLI_H
+
+#include "diffuse/model.h"
+#include "diffuse/table.h"
+
+/* What was typed after the sub-command's name. */
+typedef struct words {
+    const char *const *word;
+    size_t count;
+} words;
+
+typedef struct command {
+    const char *name;
+    const char *about;    /* one line */
+    const char *usage;    /* operands: "MODEL [options]" */
+    const char *examples; /* lines to type, each indented by two blanks */
+    void (*help)(df_text *out, words typed); /* the options */
+    df_status (*run)(words typed, df_arena *arena, df_error *error);
+} command;
+
+extern const command command_data, command_noise, command_train, command_sample, command_encode, command_decode,
+    command_interpolate, command_info, command_plot, command_papers, command_list;
+
+/* NULL-terminated, in the order of the help. */
+extern const command *const commands[];
+
+/* ---- options that many commands have ---- */
+
+typedef struct output_options {
+    const char *output;
+    bool overwrite, quiet;
+} output_options;
+
+extern const df_option output_table[];
+
+/* Parses words into settings (all set to their defaults first) and exactly `wanted` operands; `names` says what they are,
+ * for the message when one is missing: "MODEL POINTS". */
+df_status parse(df_settings *const *list, words typed, const char **operands, size_t wanted, const char *names,
+                df_arena *arena, df_error *error);
+
+/* The same without setting defaults first, with `least` to `most` operands; those missing are NULL. */
+df_status parse_words(df_settings *const *list, words typed, const char **operands, size_t least, size_t most, const char *names,
+                      df_arena *arena, df_error *error);
+
+void help_table(df_text *out, const char *title, const df_option *table);
+
+/* ---- talk ---- */
+
+/* To standard error, unless -q was given. */
+void say(const output_options *options, const char *format, ...) DF_PRINTF(2, 3);
+
+/* 12345678 as "12,345,678", in one of a few rotating buffers. */
+const char *grouped(uint64_t count);
+
+/* ---- models as samplers see them ---- */
+
+typedef struct sampler_choice {
+    const df_sampler *sampler;
+    df_settings settings;
+    char options[DF_SAMPLER_OPTIONS];
+} sampler_choice;
+
+/* The sampler named by --sampler among the words, or `otherwise`, with its options at their defaults. */
+df_status choose_sampler(sampler_choice *choice, words typed, const char *otherwise, df_error *error);
+
+extern const df_option grid_table[];
+
+/* Fills in what was not given: steps (`steps` unless the sampler wants all), and the part of the default range that the model
+ * knows. *levels: grid->steps + 1 of them. */
+df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler, uint64_t steps,
+                    const df_schedule *schedule, df_arena *arena, df_error *error);
+
+/* The points of a file for a model: its own columns by name, or all columns when there are as many; scaled. */
+df_status read_points(df_table *table, const df_model *model, const char *path, bool scaled, df_arena *arena,
+                      df_error *error);
+
+#endif

@@ -1,0 +1,177 @@
+/* common.c -- options, talk and models, as all sub-commands use them. */
+#include "cli.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(member) .offset = offsetof(output_options, member)
+const df_option output_table[] = {
+    {.name = "output", .letter = 'o', .kind = DF_WORD, AT(output), .shown = "FILE", .also = "out save", .help = "where the result goes; -: standard output"},
+    {.name = "force", .letter = 'f', .kind = DF_FLAG, AT(overwrite), .also = "overwrite", .help = "overwrite FILE if it exists"},
+    {.name = "quiet", .letter = 'q', .kind = DF_FLAG, AT(quiet), .also = "silent", .help = "say nothing but errors"},
+    {0}};
+#undef AT
+
+#define AT(member) .offset = offsetof(df_grid_config, member)
+static const char *const spacings[] = {"karras", "leading", "linspace", "trailing", "quad", NULL};
+const df_option grid_table[] = {
+    {.name = "steps", .kind = DF_COUNT, AT(steps), .value = "0", .low = 0, .high = 1e6, .shown = "N", .also = "num-inference-steps sampling-timesteps",
+     .help = "denoising steps; 0: as many as the command or sampler usually takes"},
+    {.name = "timestep-spacing", .kind = DF_CHOICE, AT(spacing), .value = "karras", .choices = spacings, .also = "spacing skip-type",
+     .help = "levels of the steps, from sigma/alpha by Karras et al. or from the model's own timesteps"},
+    {.name = "sigma-min", .kind = DF_NUMBER, AT(sigma_min), .value = "0.01", .low = 1e-9, .high = 1e9, .shown = "S", .help = "least sigma/alpha before clean data (karras)"},
+    {.name = "sigma-max", .kind = DF_NUMBER, AT(sigma_max), .value = "20", .low = 1e-9, .high = 1e9, .shown = "S", .help = "sigma/alpha of the start (karras)"},
+    {.name = "rho", .kind = DF_NUMBER, AT(rho), .value = "7", .low = 0.1, .high = 100, .shown = "R", .help = "larger: more steps at low noise (karras)"},
+    {0}};
+#undef AT
+
+/* An option of a sampler or objective that is not the chosen one is worth a better answer than "unknown". */
+static const char *owner_elsewhere(const char *word)
+{
+    const char *names[DF_NAMES_MOST + 1];
+    const size_t size = strcspn(word + 2, "=");
+    df_sampler_names(names);
+    for (size_t i = 0; names[i]; i++)
+        for (const df_option *o = df_find_sampler(names[i], NULL)->options; o && o->name; o++)
+            if (strlen(o->name) == size && strncmp(o->name, word + 2, size) == 0) return names[i];
+    return NULL;
+}
+
+static df_status check_owner(df_settings *const *list, const char *word, df_error *error)
+{
+    df_settings *owner;
+    char name[64];
+    if (strncmp(word, "--", 2) != 0 || !df_settings_find(list, "sampler", &owner)) return DF_OK;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    const char *sampler = df_settings_find(list, name, &owner) ? NULL : owner_elsewhere(word);
+    if (!sampler) return DF_OK;
+    return df_fail(error, DF_USAGE, "--%s is an option of another sampler\n  add --sampler %s", name, sampler);
+}
+
+df_status parse_words(df_settings *const *list, words typed, const char **operands, size_t least, size_t most, const char *names,
+                      df_arena *arena, df_error *error)
+{
+    size_t count;
+    for (size_t i = 0; i < typed.count && strcmp(typed.word[i], "--") != 0; i++) DF_TRY(check_owner(list, typed.word[i], error));
+    for (size_t i = 0; i < most; i++) operands[i] = NULL;
+    DF_TRY(df_settings_parse(list, typed.word, typed.count, operands, &count, most, arena, error));
+    if (count >= least) return DF_OK;
+    for (size_t skip = count; skip > 0; skip--) names += strcspn(names, " ") + 1;
+    return df_fail(error, DF_USAGE, "%.*s is missing", (int)strcspn(names, " "), names);
+}
+
+df_status parse(df_settings *const *list, words typed, const char **operands, size_t wanted, const char *names, df_arena *arena,
+                df_error *error)
+{
+    for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
+    return parse_words(list, typed, operands, wanted, wanted, names, arena, error);
+}
+
+void help_table(df_text *out, const char *title, const df_option *table)
+{
+    df_settings_help(out, &(df_settings){.title = title, .table = table});
+}
+
+void say(const output_options *options, const char *format, ...)
+{
+    if (options->quiet) return;
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+}
+
+const char *grouped(uint64_t count)
+{
+    static char buffers[4][32];
+    static unsigned next;
+    char digits[24], *out = buffers[next++ % 4];
+    const int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
+    char *to = out;
+    for (int i = 0; i < size; i++) {
+        if (i && (size - i) % 3 == 0) *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = 0;
+    return out;
+}
+
+df_status choose_sampler(sampler_choice *choice, words typed, const char *otherwise, df_error *error)
+{
+    static const df_option none[] = {{0}};
+    const char *name = df_peek_option(typed.word, typed.count, "sampler");
+    if (!name) name = otherwise;
+    choice->sampler = df_find_sampler(name, NULL);
+    if (!choice->sampler) {
+        const char *names[DF_NAMES_MOST + 1];
+        df_text known = {0};
+        df_sampler_names(names);
+        df_add_names(&known, names);
+        const char *near = df_nearest_name(name, names);
+        df_fail(error, DF_USAGE, "--sampler: '%.60s' is not known; it can be %s%s%s%s", name, known.bytes ? known.bytes : "",
+                near ? "\n  did you mean '" : "", near ? near : "", near ? "'?" : "");
+        df_text_free(&known);
+        return DF_USAGE;
+    }
+    choice->settings = (df_settings){.title = choice->sampler->name, .table = choice->sampler->options ? choice->sampler->options : none,
+                                     .values = choice->options};
+    return DF_OK;
+}
+
+/* The default range, as far as the model knows it. */
+static void fit_range(df_grid_config *grid, const df_settings *given, const df_schedule *schedule)
+{
+    const df_level least = schedule->levels[1], most = schedule->levels[schedule->steps];
+    const double low = least.sigma / least.alpha, high = most.alpha > 0 ? most.sigma / most.alpha : HUGE_VAL;
+    if (!df_settings_given(given, "sigma-min") && grid->sigma_min < low) grid->sigma_min = low;
+    if (!df_settings_given(given, "sigma-max") && grid->sigma_max > high) grid->sigma_max = high;
+}
+
+df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler, uint64_t steps,
+                    const df_schedule *schedule, df_arena *arena, df_error *error)
+{
+    if (grid->steps == 0) {
+        grid->steps = sampler->all_steps ? schedule->steps : steps;
+        if (sampler->all_steps && !df_settings_given(given, "timestep-spacing")) grid->spacing = DF_SPACING_TRAILING;
+    }
+    fit_range(grid, given, schedule);
+    DF_NEW(arena, *levels, grid->steps + 1, error);
+    return df_grid_init(*levels, grid, schedule, error);
+}
+
+/* "x,y" when the file's header has these names, else NULL: all columns. */
+static bool has_columns(const df_table *table, const df_model *model)
+{
+    for (size_t i = 0; i < model->dim; i++) {
+        bool found = false;
+        for (size_t c = 0; c < table->columns; c++) found |= strcmp(table->names[c], model->names[i]) == 0;
+        if (!found) return false;
+    }
+    return true;
+}
+
+static void choose_columns(df_table *table, const df_model *model)
+{
+    double row[4096];
+    for (size_t r = 0; r < table->rows; r++) {
+        memcpy(row, table->values + r * table->columns, table->columns * sizeof *row);
+        for (size_t i = 0; i < model->dim; i++)
+            for (size_t c = 0; c < table->columns; c++)
+                if (strcmp(table->names[c], model->names[i]) == 0) table->values[r * model->dim + i] = row[c];
+    }
+    for (size_t i = 0; i < model->dim; i++) table->names[i] = (char *)(uintptr_t)model->names[i];
+    table->columns = model->dim;
+}
+
+df_status read_points(df_table *table, const df_model *model, const char *path, bool scaled, df_arena *arena, df_error *error)
+{
+    DF_TRY(df_table_read(table, arena, path, NULL, error));
+    if (has_columns(table, model)) choose_columns(table, model);
+    else if (table->columns != model->dim)
+        return df_fail(error, DF_INPUT, "%s has %zu columns; the model works on %zu, named %s, ...", path, table->columns, model->dim,
+                       model->names[0]);
+    if (scaled) df_transform_apply(&model->transform, table->values, table->rows);
+    return DF_OK;
+}

@@ -1,0 +1,104 @@
+/* data.c -- `diffuse data`: points of a shape. */
+#include "cli.h"
+
+#include "diffuse/shape.h"
+
+#include <string.h>
+
+typedef struct options {
+    uint64_t points, seed;
+    double noise;
+    bool labels;
+} options;
+
+#define AT(member) .offset = offsetof(options, member)
+static const df_option table[] = {
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "20000", .low = 1, .high = 1e15, .shown = "N", .also = "samples n-samples",
+     .help = "how many"},
+    {.name = "noise", .kind = DF_NUMBER, AT(noise), .value = "-1", .low = -1, .high = 10, .shown = "S",
+     .help = "standard deviation of the noise; -1: the shape's own"},
+    {.name = "labels", .kind = DF_FLAG, AT(labels), .help = "add a column with the class of each point"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S",
+     .also = "random-state", .help = "decides every random number"},
+    {0}};
+
+static size_t add_names(const char **names, size_t count, const df_shape *shapes)
+{
+    for (; shapes->name; shapes++) names[count++] = shapes->name;
+    return count;
+}
+
+static df_status find_shape(const df_shape **shape, const char *name, df_error *error)
+{
+    *shape = df_find_shape(name);
+    if (*shape) return DF_OK;
+    const char *names[128];
+    size_t count = add_names(names, 0, df_shapes);
+    count = add_names(names, count, df_shape_conventions);
+    names[count] = NULL;
+    const char *near = df_nearest_name(name, names);
+    return df_fail(error, DF_USAGE, "there is no shape '%.60s'%s%s%s", name, near ? "\n  did you mean '" : "", near ? near : "",
+                   near ? "'?" : "\n  `diffuse list shapes` has them all");
+}
+
+static df_status write_points(df_table_writer *writer, const df_cloud *cloud, const options *o, df_error *error)
+{
+    enum { CHUNK = 4096 };
+    static double x[CHUNK * 2], rows[CHUNK * 3];
+    static int labels[CHUNK];
+    for (uint64_t done = 0; done < o->points; done += CHUNK) {
+        const size_t n = o->points - done < CHUNK ? (size_t)(o->points - done) : CHUNK;
+        df_cloud_points(cloud, o->seed, done, n, x, labels);
+        if (!o->labels) {
+            DF_TRY(df_table_write(writer, x, n, error));
+            continue;
+        }
+        for (size_t r = 0; r < n; r++) {
+            memcpy(rows + 3 * r, x + 2 * r, 2 * sizeof *x);
+            rows[3 * r + 2] = labels[r];
+        }
+        DF_TRY(df_table_write(writer, rows, n, error));
+    }
+    return DF_OK;
+}
+
+static df_status run(words typed, df_arena *arena, df_error *error)
+{
+    static const char *const names[] = {"x", "y", "label"};
+    options o;
+    output_options out;
+    df_settings own = {.table = table, .values = &o}, output = {.table = output_table, .values = &out};
+    df_settings *const list[] = {&own, &output, NULL};
+    const char *name;
+    const df_shape *shape;
+    DF_TRY(parse(list, typed, &name, 1, "SHAPE", arena, error));
+    DF_TRY(find_shape(&shape, name, error));
+    if (o.labels && shape->classes < 2) return df_fail(error, DF_USAGE, "%s has no classes, so --labels has nothing to add", shape->name);
+
+    df_cloud cloud;
+    df_table_writer writer;
+    DF_TRY(df_cloud_open(&cloud, arena, shape, o.noise < 0 ? shape->noise : o.noise, error));
+    DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, o.labels ? 3 : 2, names, o.points, error));
+    const df_status status = write_points(&writer, &cloud, &o, error);
+    if (status != DF_OK) {
+        df_table_abandon(&writer);
+        return status;
+    }
+    DF_TRY(df_table_close(&writer, error));
+    say(&out, "%s points of %s: %s\n", grouped(o.points), shape->name, shape->convention);
+    if (out.output && strcmp(out.output, "-") != 0) say(&out, "next: diffuse train %s -o model.safetensors\n", out.output);
+    return DF_OK;
+}
+
+static void help(df_text *out, words typed)
+{
+    (void)typed;
+    help_table(out, "Options", table);
+    help_table(out, "Output", output_table);
+}
+
+const command command_data = {
+    .name = "data", .about = "make points of a known shape", .usage = "SHAPE [options]",
+    .examples = "  diffuse data swissroll -n 20000 --seed 1 -o roll.csv\n  diffuse data tree --labels -o tree.csv\n"
+                "  diffuse data moons:sklearn --noise 0.1 -n 500\n",
+    .help = help, .run = run};

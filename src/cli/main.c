@@ -1,0 +1,154 @@
+/* main.c -- finds the sub-command, says what went wrong, ends with the status that tells it. */
+#include "cli.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VERSION "0.1.0"
+
+const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_sample,
+                                   &command_encode, &command_decode, &command_interpolate, &command_info,
+                                   &command_plot,   &command_papers, &command_list,   NULL};
+
+static const char examples[] = "  diffuse train swissroll -o roll.safetensors\n"
+                               "  diffuse sample roll.safetensors -n 10000 -o samples.csv\n"
+                               "  diffuse plot samples.csv -o samples.svg\n";
+
+static const command *find_command(const char *name)
+{
+    for (const command *const *c = commands; *c; c++)
+        if (strcmp((*c)->name, name) == 0) return *c;
+    return NULL;
+}
+
+static df_status unknown_command(const char *name, df_error *error)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (const command *const *c = commands; *c; c++) names[count++] = (*c)->name;
+    names[count] = NULL;
+    const char *near = df_nearest_name(name, names);
+    return df_fail(error, DF_USAGE, "there is no command '%.60s'%s%s%s", name, near ? "\n  did you mean 'diffuse " : "",
+                   near ? near : "", near ? "'?" : "\n  `diffuse help` lists the commands");
+}
+
+static void print_short_help(FILE *out)
+{
+    fprintf(out, "diffuse -- train and sample diffusion models on 2-D point clouds\n\n%s\n"
+                 "`diffuse help` lists the commands, `diffuse help COMMAND` explains one.\n", examples);
+}
+
+static void print_help(void)
+{
+    printf("diffuse -- train and sample diffusion models on 2-D point clouds\n\nusage: diffuse COMMAND [options]\n\n%s\ncommands:\n",
+           examples);
+    for (const command *const *c = commands; *c; c++) printf("  %-12s %s\n", (*c)->name, (*c)->about);
+    printf("  %-12s %s\n\n", "help", "this page, or `diffuse help COMMAND`");
+    printf("Points go to standard output or to the file after -o, all talk to standard error; - is standard input\n"
+           "or output. The same command with the same --seed gives the same bytes on every machine.\n\n"
+           "exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 bad data or model file, 4 could not read or\n"
+           "write, 5 out of memory or over a stated limit, 6 diverged.\n");
+}
+
+static void print_command_help(const command *c, words typed)
+{
+    df_text options = {0};
+    c->help(&options, typed);
+    printf("diffuse %s -- %s\n\nusage: diffuse %s %s\n\n%s\n%s", c->name, c->about, c->name, c->usage, c->examples,
+           options.bytes ? options.bytes : "");
+    df_text_free(&options);
+}
+
+static void print_version(void)
+{
+    printf("diffuse %s, numerics 1, MIT licence\n", VERSION);
+    printf("built by %s; network in %s; kernels here: ",
+#if defined(__clang__)
+           "clang " __clang_version__,
+#elif defined(__GNUC__)
+           "gcc " __VERSION__,
+#else
+           "an unknown compiler",
+#endif
+           sizeof(df_real) == sizeof(float) ? "float" : "double");
+    for (const char *const *name = df_kernels_names(); *name; name++) printf("%s%s", *name, name[1] ? ", " : "\n");
+}
+
+static bool asks_for_help(words typed)
+{
+    for (size_t i = 0; i < typed.count && strcmp(typed.word[i], "--") != 0; i++)
+        if (strcmp(typed.word[i], "--help") == 0 || strcmp(typed.word[i], "-h") == 0) return true;
+    return false;
+}
+
+static df_status check_kernels(df_error *error)
+{
+    if (df_kernels_get()) return DF_OK;
+    df_text known = {0};
+    df_add_names(&known, df_kernels_names());
+    df_fail(error, DF_USAGE, "DIFFUSE_SIMD is '%.40s'; this machine has %s", getenv("DIFFUSE_SIMD"), known.bytes ? known.bytes : "");
+    df_text_free(&known);
+    return DF_USAGE;
+}
+
+/* Whoever opens the next file must not get the number of a closed standard stream: occupy those that are
+ * closed, in the direction that cannot work. */
+static void occupy_standard_streams(void)
+{
+    for (int stream = 0; stream < 3; stream++)
+        if (fcntl(stream, F_GETFD) == -1 && open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) == -1) return;
+}
+
+static df_status run(words typed, const char **name, df_arena *arena, df_error *error)
+{
+    const char *first = typed.count ? typed.word[0] : NULL;
+    if (!first) {
+        print_short_help(stderr);
+        return DF_USAGE;
+    }
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
+        print_version();
+        return DF_OK;
+    }
+    words rest = {typed.word + 1, typed.count - 1};
+    bool help = asks_for_help(rest);
+    if (strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
+        if (!rest.count) {
+            print_help();
+            return DF_OK;
+        }
+        help = true;
+        first = rest.word[0];
+        rest = (words){rest.word + 1, rest.count - 1};
+    }
+    const command *c = find_command(first);
+    if (!c) return unknown_command(first, error);
+    *name = c->name;
+    if (help) {
+        print_command_help(c, rest);
+        return DF_OK;
+    }
+    DF_TRY(check_kernels(error));
+    return c->run(rest, arena, error);
+}
+
+int main(int count, char **arguments)
+{
+    df_arena arena = {0};
+    df_error error = {0};
+    const char *name = NULL;
+    occupy_standard_streams();
+    signal(SIGXFSZ, SIG_IGN);
+    df_status status = run((words){(const char *const *)arguments + 1, count > 0 ? (size_t)count - 1 : 0}, &name, &arena, &error);
+    if (status == DF_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = df_fail(&error, DF_IO, "standard output: the text could not be written");
+    if (status != DF_OK && status != DF_STOPPED && error.message[0])
+        fprintf(stderr, "diffuse%s%s: %s\n", name ? " " : "", name ? name : "", error.message);
+    if (status == DF_USAGE && name) fprintf(stderr, "  `diffuse help %s` shows the options\n", name);
+    df_arena_free(&arena);
+    return status;
+}

@@ -1,0 +1,133 @@
+/* noise.c -- `diffuse noise`: the forward process, x_t = alpha x_0 + sigma eps. */
+#include "cli.h"
+
+#include "diffuse/random.h"
+
+#include <string.h>
+
+typedef struct options {
+    double t;
+    uint64_t frames, seed, points;
+    double noise;
+    int scaling;
+    const char *columns;
+} options;
+
+static const char *const scalings[] = {"common", "per-column", "none", NULL};
+
+#define AT(member) .offset = offsetof(options, member)
+static const df_option table[] = {
+    {.name = "t", .letter = 't', .kind = DF_NUMBER, AT(t), .value = "0.3", .low = 0, .high = 1, .shown = "T", .help = "time, 0: clean data, 1: the schedule's last step"},
+    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "0", .low = 0, .high = 10000, .shown = "K",
+     .help = "instead of one t, K of them from 0 to 1, with columns frame,t,i before the points"},
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "2000", .low = 2, .high = 1e8, .shown = "N", .help = "how many, when DATA is a shape"},
+    {.name = "noise", .kind = DF_NUMBER, AT(noise), .value = "-1", .low = -1, .high = 10, .shown = "S", .help = "noise of a shape; -1: its own"},
+    {.name = "scale", .kind = DF_CHOICE, AT(scaling), .value = "common", .choices = scalings,
+     .help = "the process runs on centred data of unit scale; the result is in the data's units again"},
+    {.name = "columns", .kind = DF_WORD, AT(columns), .shown = "LIST", .help = "columns of a file, by name or number"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
+    {0}};
+#undef AT
+
+typedef struct forward {
+    df_data data;
+    df_transform transform;
+    df_schedule schedule;
+    double *scaled, *eps, *x, *row; /* (rows, dim) three times; (dim + 3) */
+} forward;
+
+static df_status prepare(forward *f, const char *source, const options *o, const df_schedule_config *config, df_arena *arena,
+                         df_error *error)
+{
+    DF_TRY(df_data_load(&f->data, arena, source, o->columns, o->points, o->noise, o->seed, error));
+    DF_TRY(df_transform_fit(&f->transform, arena, &f->data, o->scaling, error));
+    DF_TRY(df_schedule_init(&f->schedule, config, arena, error));
+    const size_t size = f->data.rows * f->data.dim;
+    DF_NEW(arena, f->scaled, size, error);
+    DF_NEW(arena, f->eps, size, error);
+    DF_NEW(arena, f->x, size, error);
+    DF_NEW(arena, f->row, f->data.dim + 3, error);
+    memcpy(f->scaled, f->data.x, size * sizeof *f->scaled);
+    df_transform_apply(&f->transform, f->scaled, f->data.rows);
+    df_normal_rows(f->eps, f->data.rows, f->data.dim, (df_place){.seed = o->seed, .purpose = DF_FOR_FORWARD});
+    return DF_OK;
+}
+
+/* f->x at time t: every frame uses the same eps, so that each point moves on a smooth path. */
+static df_level move_to(forward *f, double t)
+{
+    const df_level level = df_schedule_level(&f->schedule, t * (double)f->schedule.steps);
+    df_add_noise(f->x, level, f->scaled, f->eps, f->data.rows * f->data.dim);
+    df_transform_undo(&f->transform, f->x, f->data.rows);
+    return level;
+}
+
+static df_status write_frames(df_table_writer *writer, forward *f, uint64_t frames, df_error *error)
+{
+    const size_t dim = f->data.dim;
+    for (uint64_t k = 0; k < frames; k++) {
+        const double t = frames > 1 ? (double)k / (double)(frames - 1) : 0;
+        move_to(f, t);
+        for (size_t r = 0; r < f->data.rows; r++) {
+            f->row[0] = (double)k;
+            f->row[1] = t;
+            f->row[2] = (double)r;
+            memcpy(f->row + 3, f->x + r * dim, dim * sizeof *f->x);
+            DF_TRY(df_table_write(writer, f->row, 1, error));
+        }
+    }
+    return DF_OK;
+}
+
+static df_status run(words typed, df_arena *arena, df_error *error)
+{
+    options o;
+    df_schedule_config config;
+    output_options out;
+    df_settings own = {.table = table, .values = &o}, schedule = {.table = df_schedule_options, .values = &config},
+                output = {.table = output_table, .values = &out};
+    df_settings *const list[] = {&own, &schedule, &output, NULL};
+    const char *source;
+    forward f = {0};
+    DF_TRY(parse(list, typed, &source, 1, "DATA", arena, error));
+    if (o.frames && df_settings_given(&own, "t")) return df_fail(error, DF_USAGE, "--t and --frames cannot go together");
+    DF_TRY(prepare(&f, source, &o, &config, arena, error));
+
+    const size_t dim = f.data.dim, extra = o.frames ? 3 : 0;
+    const char **names;
+    DF_NEW(arena, names, dim + 3, error);
+    names[0] = "frame", names[1] = "t", names[2] = "i";
+    memcpy(names + extra, f.data.names, dim * sizeof *names);
+    df_table_writer writer;
+    const uint64_t rows = f.data.rows * (o.frames ? o.frames : 1);
+    DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, dim + extra, names, rows, error));
+    df_level level = {1, 0};
+    df_status status;
+    if (o.frames) {
+        status = write_frames(&writer, &f, o.frames, error);
+    } else {
+        level = move_to(&f, o.t);
+        status = df_table_write(&writer, f.x, f.data.rows, error);
+    }
+    if (status != DF_OK) {
+        df_table_abandon(&writer);
+        return status;
+    }
+    DF_TRY(df_table_close(&writer, error));
+    if (o.frames) say(&out, "%s points in %s frames, t from 0 to 1\n", grouped(f.data.rows), grouped(o.frames));
+    else say(&out, "%s points at t = %g: alpha %.6g, sigma %.6g\n", grouped(f.data.rows), o.t, level.alpha, level.sigma);
+    return DF_OK;
+}
+
+static void help(df_text *out, words typed)
+{
+    (void)typed;
+    help_table(out, "Options", table);
+    help_table(out, "Schedule", df_schedule_options);
+    help_table(out, "Output", output_table);
+}
+
+const command command_noise = {
+    .name = "noise", .about = "add the noise of the forward process to points", .usage = "DATA [options]",
+    .examples = "  diffuse noise roll.csv --t 0.3 -o noised.csv\n  diffuse noise swissroll --frames 6 -o forward.csv\n", .help = help,
+    .run = run};

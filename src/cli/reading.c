@@ -1,0 +1,53 @@
+/* reading.c -- `diffuse papers`: what the program holds, and where each paper's file is. */
+#include "cli.h"
+
+#include <stdio.h>
+
+static df_status show_list(void)
+{
+    for (const df_paper *const *paper = df_papers; *paper; paper++)
+        printf("%-12s %d  %s\n%19s%s\n", (*paper)->key, (*paper)->year, (*paper)->title, "", (*paper)->brings);
+    return DF_OK;
+}
+
+static void show_options(const char *role, const char *name, const char *about, const df_option *options)
+{
+    printf("\n%s %s: %s\n", role, name, about);
+    if (!options) return;
+    df_text text = {0};
+    help_table(&text, NULL, options);
+    printf("%s", text.bytes ? text.bytes : "");
+    df_text_free(&text);
+}
+
+static df_status show_paper(const df_paper *paper)
+{
+    printf("%s. %s. %s, %d. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->year, paper->arxiv,
+           paper->brings);
+    for (const df_objective *const *o = paper->objectives; o && *o; o++)
+        show_options("train --method", (*o)->name, (*o)->about, (*o)->options);
+    for (const df_sampler *const *s = paper->samplers; s && *s; s++)
+        show_options("sample --sampler", (*s)->name, (*s)->about, (*s)->options);
+    return DF_OK;
+}
+
+static df_status run(words typed, df_arena *arena, df_error *error)
+{
+    df_settings *const none[] = {NULL};
+    const char *key;
+    if (!typed.count) return show_list();
+    DF_TRY(parse(none, typed, &key, 1, "KEY", arena, error));
+    const df_paper *paper = df_find_paper(key);
+    if (!paper) return df_fail(error, DF_USAGE, "there is no paper '%.60s' here; `diffuse papers` lists them", key);
+    return show_paper(paper);
+}
+
+static void help(df_text *out, words typed)
+{
+    (void)out;
+    (void)typed;
+}
+
+const command command_papers = {
+    .name = "papers", .about = "the papers the program holds: key, year, title, what each brings", .usage = "[KEY]",
+    .examples = "  diffuse papers\n  diffuse papers ddim\n", .help = help, .run = run};

@@ -1,0 +1,199 @@
+/* sample.c -- `diffuse sample`: from a model to points, in constant memory. */
+#include "cli.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct options {
+    uint64_t points, seed, frames;
+    const char *sampler;
+    bool trajectory, print_steps;
+} options;
+
+#define AT(member) .offset = offsetof(options, member)
+static const df_option table[] = {
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "1000", .low = 1, .high = 1e15, .shown = "N", .also = "samples num-samples n-samples",
+     .help = "how many"},
+    {.name = "sampler", .kind = DF_WORD, AT(sampler), .value = "ddim", .shown = "NAME", .also = "sampling-method scheduler solver",
+     .help = "`diffuse list samplers` has them all"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
+    {.name = "trajectory", .kind = DF_FLAG, AT(trajectory), .also = "traj", .help = "write the way of every point, with columns frame,t,i before the points"},
+    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "60", .low = 2, .high = 10000, .shown = "K", .help = "frames of a trajectory"},
+    {.name = "print-steps", .kind = DF_FLAG, AT(print_steps), .help = "show the levels that would be visited, and stop"},
+    {0}};
+#undef AT
+
+typedef struct request {
+    options own;
+    output_options out;
+    df_grid_config grid;
+    sampler_choice choice;
+    df_settings grid_settings;
+    df_model model;
+    df_denoiser denoiser;
+    df_sampling sampling;
+} request;
+
+static void print_steps(const request *q)
+{
+    const df_schedule *schedule = &q->model.schedule;
+    printf("step,t,alpha,sigma,sigma_over_alpha\n");
+    for (size_t i = 0; i <= q->sampling.steps; i++) {
+        const df_level l = q->sampling.levels[i];
+        printf("%zu,%.9g,%.9g,%.9g,%.9g\n", i, df_schedule_step(schedule, l), l.alpha, l.sigma, l.alpha > 0 ? l.sigma / l.alpha : 1e308);
+    }
+}
+
+/* ---- trajectories: frame by frame, so they are kept whole ---- */
+
+typedef struct film {
+    size_t frames, steps, dim;
+    uint64_t points;
+    double *x; /* (frames, points, dim) */
+} film;
+
+static size_t step_of_frame(const film *f, size_t frame)
+{
+    return (size_t)floor((double)frame * (double)f->steps / (double)(f->frames - 1) + 0.5);
+}
+
+static void record(df_walk *walk, size_t step, void *self)
+{
+    film *f = self;
+    for (size_t frame = 0; frame < f->frames; frame++)
+        if (step_of_frame(f, frame) == step)
+            memcpy(f->x + (frame * f->points + walk->first) * f->dim, walk->x, walk->n * f->dim * sizeof *walk->x);
+}
+
+static df_status write_film(df_table_writer *writer, const film *f, const request *q, df_error *error)
+{
+    double row[4096 + 3];
+    for (size_t frame = 0; frame < f->frames; frame++) {
+        const df_level level = q->sampling.levels[step_of_frame(f, frame)];
+        double *x = f->x + frame * f->points * f->dim;
+        df_transform_undo(&q->model.transform, x, f->points);
+        for (uint64_t i = 0; i < f->points; i++) {
+            row[0] = (double)frame;
+            row[1] = df_schedule_step(&q->model.schedule, level) / (double)q->model.schedule.steps;
+            row[2] = (double)i;
+            memcpy(row + 3, x + i * f->dim, f->dim * sizeof *x);
+            DF_TRY(df_table_write(writer, row, 1, error));
+        }
+    }
+    return DF_OK;
+}
+
+/* ---- points: block by block ---- */
+
+enum { CHUNK = 4096 };
+
+static df_status write_samples(df_table_writer *writer, request *q, double *x, df_error *error)
+{
+    for (uint64_t done = 0; done < q->own.points; done += CHUNK) {
+        const size_t n = q->own.points - done < CHUNK ? (size_t)(q->own.points - done) : CHUNK;
+        df_sampling_start(&q->sampling, done, n, x);
+        DF_TRY(df_sampling_run(&q->sampling, done, n, x, error));
+        df_transform_undo(&q->model.transform, x, n);
+        DF_TRY(df_table_write(writer, x, n, error));
+    }
+    return DF_OK;
+}
+
+static df_status write_all(request *q, df_arena *arena, df_error *error)
+{
+    const size_t dim = q->model.dim, extra = q->own.trajectory ? 3 : 0;
+    film f = {.frames = q->own.frames, .steps = q->sampling.steps, .dim = dim, .points = q->own.points};
+    const char **names;
+    double *x;
+    DF_NEW(arena, names, dim + 3, error);
+    names[0] = "frame", names[1] = "t", names[2] = "i";
+    memcpy(names + extra, q->model.names, dim * sizeof *names);
+    if (q->own.trajectory) {
+        DF_NEW(arena, f.x, f.frames * f.points * dim, error);
+        q->sampling.hook = record;
+        q->sampling.hook_self = &f;
+    }
+    DF_NEW(arena, x, (q->own.trajectory ? f.points : CHUNK) * dim, error);
+    DF_TRY(df_sampling_init(&q->sampling, arena, error));
+
+    df_table_writer writer;
+    const char *path = q->out.output ? q->out.output : "-";
+    DF_TRY(df_table_open(&writer, path, q->out.overwrite, dim + extra, names, q->own.points * (extra ? f.frames : 1), error));
+    df_status status;
+    if (q->own.trajectory) {
+        df_sampling_start(&q->sampling, 0, f.points, x);
+        status = df_sampling_run(&q->sampling, 0, f.points, x, error);
+        if (status == DF_OK) status = write_film(&writer, &f, q, error);
+    } else {
+        status = write_samples(&writer, q, x, error);
+    }
+    if (status == DF_OK) return df_table_close(&writer, error);
+    df_table_abandon(&writer);
+    return status;
+}
+
+/* A trajectory has at most one frame a step: more frames mean more steps, unless their number was given. */
+static void fit_frames(request *q)
+{
+    if (!q->own.trajectory) return;
+    if (q->grid.steps == 0 && !q->choice.sampler->all_steps && q->own.frames > 51) q->grid.steps = q->own.frames - 1;
+    if (q->grid.steps != 0 && q->own.frames > q->grid.steps + 1) {
+        say(&q->out, "%llu steps have %llu frames, not %llu\n", (unsigned long long)q->grid.steps,
+            (unsigned long long)q->grid.steps + 1, (unsigned long long)q->own.frames);
+        q->own.frames = q->grid.steps + 1;
+    }
+}
+
+static df_status run(words typed, df_arena *arena, df_error *error)
+{
+    static request q;
+    const char *path;
+    DF_TRY(choose_sampler(&q.choice, typed, "ddim", error));
+    df_settings own = {.table = table, .values = &q.own}, output = {.table = output_table, .values = &q.out};
+    q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
+    df_settings *const list[] = {&own, &q.grid_settings, &q.choice.settings, &output, NULL};
+    DF_TRY(parse(list, typed, &path, 1, "MODEL", arena, error));
+    if (df_settings_given(&own, "frames") && !q.own.trajectory)
+        return df_fail(error, DF_USAGE, "--frames is for --trajectory");
+    DF_TRY(df_model_load(&q.model, arena, path, error));
+    fit_frames(&q);
+
+    df_level *levels;
+    DF_TRY(make_grid(&levels, &q.grid_settings, &q.grid, q.choice.sampler, 50, &q.model.schedule, arena, error));
+    q.denoiser = df_model_denoiser(&q.model);
+    q.sampling = (df_sampling){.denoiser = &q.denoiser, .sampler = q.choice.sampler, .options = q.choice.options, .levels = levels,
+                               .steps = q.grid.steps, .seed = q.own.seed};
+    if (q.own.print_steps) {
+        print_steps(&q);
+        return DF_OK;
+    }
+    DF_TRY(write_all(&q, arena, error));
+    say(&q.out, "%s points by %s in %s steps, seed %llu\n", grouped(q.own.points), q.choice.sampler->name, grouped(q.grid.steps),
+        (unsigned long long)q.own.seed);
+    if (q.out.output && strcmp(q.out.output, "-") != 0) say(&q.out, "next: diffuse plot %s -o picture.svg\n", q.out.output);
+    return DF_OK;
+}
+
+static void help(df_text *out, words typed)
+{
+    sampler_choice choice;
+    df_error error;
+    help_table(out, "Options", table);
+    help_table(out, "Steps", grid_table);
+    if (choose_sampler(&choice, typed, "ddim", &error) == DF_OK) {
+        df_text title = {0};
+        df_text_add(&title, "Sampler %s", choice.sampler->name);
+        help_table(out, title.bytes, choice.settings.table);
+        df_text_free(&title);
+    }
+    help_table(out, "Output", output_table);
+}
+
+const command command_sample = {
+    .name = "sample", .about = "make new points with a trained model", .usage = "MODEL [options]",
+    .examples = "  diffuse sample roll.safetensors -n 10000 -o samples.csv\n"
+                "  diffuse sample roll.safetensors -n 10000 --sampler ddim --steps 50 --eta 0 > samples.csv\n"
+                "  diffuse sample roll.safetensors -n 500 --trajectory --frames 60 -o path.csv\n"
+                "  diffuse sample roll.safetensors --steps 10 --print-steps\n",
+    .help = help, .run = run};

@@ -1,0 +1,421 @@
+/* train.c -- `diffuse train`: points in, a model file out. */
+#include "cli.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct options {
+    const char *preset, *resume, *log;
+    uint64_t save_every, seeds;
+    double time_limit;
+    bool dry_run;
+} options;
+
+#define AT(member) .offset = offsetof(options, member)
+static const df_option table[] = {
+    {.name = "preset", .kind = DF_WORD, AT(preset), .shown = "NAME", .help = "start from a known configuration; `diffuse list presets`"},
+    {.name = "resume", .kind = DF_WORD, AT(resume), .shown = "FILE", .help = "go on from a checkpoint, with its settings"},
+    {.name = "log", .kind = DF_WORD, AT(log), .shown = "FILE", .help = "write the loss to FILE as CSV, or as JSON lines when it ends in .jsonl"},
+    {.name = "save-every", .kind = DF_COUNT, AT(save_every), .value = "1000", .low = 0, .high = 1e9, .shown = "N", .also = "checkpoint-every",
+     .help = "steps between checkpoints at the model's path; 0: none"},
+    {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = 1000, .shown = "K", .help = "train K models, with seeds from --seed on"},
+    {.name = "time-limit", .kind = DF_NUMBER, AT(time_limit), .value = "0", .low = 0, .high = 1e9, .shown = "SECONDS", .help = "stop after so long, leaving a checkpoint; 0: no limit"},
+    {.name = "dry-run", .kind = DF_FLAG, AT(dry_run), .help = "show all settings and the size of the model, and stop"},
+    {0}};
+#undef AT
+
+typedef struct job {
+    options own;
+    output_options out;
+    df_model model;
+    df_model_settings settings;
+    df_settings own_settings, output;
+    df_data data;
+    df_training training;
+    const char *path, *log_path;
+    FILE *log;
+    bool log_failed;
+    double started, shown, loss; /* seconds; seconds; mean since the last row of the log, or so far */
+    uint64_t started_at;
+} job;
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* a second signal stops at once */
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < 3; i++) sigaction(signals[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end the training */
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- words ---- */
+
+static double terminal_signal(const df_model *model)
+{
+    const double alpha = model->schedule.levels[model->schedule.steps].alpha;
+    return alpha * alpha;
+}
+
+static void say_start(const job *j)
+{
+    const df_config *c = &j->model.config;
+    df_text shift = {0};
+    if (c->schedule.shift != 1) df_text_add(&shift, " shifted by %g", c->schedule.shift);
+    say(&j->out, "learning %s points of %s: %s, %s-prediction, %s schedule%s, T = %s\n", grouped(j->data.rows), j->data.source,
+        c->method, df_choice_name(df_config_options, "prediction-type", c->prediction),
+        df_choice_name(df_schedule_options, "beta-schedule", c->schedule.beta_schedule),
+        shift.bytes ? shift.bytes : "", grouped(c->schedule.timesteps));
+    df_text_free(&shift);
+    const double left = terminal_signal(&j->model), many = 1e-3;
+    say(&j->out, "signal left at step T: alpha-bar %.3g\n", left);
+    if (left > many)
+        say(&j->out, "warning: sampling starts from pure noise, but at step T %.3g %% of the variance is still the data's;\n"
+            "  samples will come out shrunken. Drop --betas-as-given, or use --beta-schedule cosine, or\n"
+            "  --zero-terminal-snr with --prediction-type v\n", 100 * left);
+}
+
+static void show_progress(job *j)
+{
+    const df_model *model = &j->model;
+    const double now = seconds();
+    const bool last = model->step == model->config.train_steps;
+    if (j->out.quiet || !isatty(2) || (now - j->shown < 0.1 && !last)) return;
+    j->shown = now;
+    const uint64_t done = model->step - j->started_at, left = model->config.train_steps - model->step;
+    const double rate = (double)done / (now - j->started + 1e-9);
+    const uint64_t within = model->step % model->config.log_every;
+    const double loss = within ? model->loss_sum / (double)within : j->loss;
+    fprintf(stderr, "\rstep %llu of %llu   loss %.4f   %s points/s   %.0f s left   ", (unsigned long long)model->step,
+            (unsigned long long)model->config.train_steps, loss, grouped((uint64_t)(rate * (double)model->config.batch_size)),
+            (double)left / rate);
+    if (last) fprintf(stderr, "\n");
+}
+
+/* ---- the log: rows that depend on the run alone, never on the clock ---- */
+
+static bool is_jsonl(const char *path)
+{
+    const size_t size = strlen(path);
+    return size > 6 && strcmp(path + size - 6, ".jsonl") == 0;
+}
+
+/* The step that a row of an earlier run of this log is about; 0: its header, or no row at all. */
+static uint64_t row_step(const char *row)
+{
+    static const char key[] = "{\"step\":";
+    return strtoull(strncmp(row, key, sizeof key - 1) == 0 ? row + sizeof key - 1 : row, NULL, 10);
+}
+
+/* Keeps the rows of an interrupted run up to the step it is resumed from. */
+static df_status keep_rows(job *j, df_arena *arena, df_error *error)
+{
+    char *bytes;
+    size_t size;
+    df_output output;
+    DF_TRY(df_read_file(arena, j->log_path, (size_t)1 << 30, &bytes, &size, error));
+    DF_TRY(df_output_open(&output, j->log_path, true, error));
+    for (char *row = bytes, *end; row < bytes + size && (end = strchr(row, '\n')); row = end + 1)
+        if (row_step(row) <= j->model.step) df_output_add(&output, row, (size_t)(end + 1 - row));
+    return df_output_close(&output, error);
+}
+
+static df_status open_log(job *j, df_arena *arena, df_error *error)
+{
+    const bool old = j->log_path && access(j->log_path, F_OK) == 0, resumed = j->model.step > 0;
+    if (!j->log_path) return DF_OK;
+    if (old && resumed) DF_TRY(keep_rows(j, arena, error));
+    else DF_TRY(df_output_check(j->log_path, j->out.overwrite, error));
+    j->log = fopen(j->log_path, old && resumed ? "a" : "w");
+    if (!j->log) return df_fail(error, DF_IO, "%s: the log cannot be opened for writing", j->log_path);
+    if (!(old && resumed) && !is_jsonl(j->log_path))
+        fprintf(j->log, "step,loss,gradient_norm,lr%s\n", j->training.held_out ? ",held_out" : "");
+    return DF_OK;
+}
+
+static void log_row(job *j)
+{
+    df_training *t = &j->training;
+    const unsigned long long step = (unsigned long long)j->model.step;
+    j->loss = df_training_mean_loss(t);
+    if (!j->log) return;
+    const double held_out = t->held_out ? df_training_held_out(t) : 0;
+    if (is_jsonl(j->log_path)) {
+        fprintf(j->log, "{\"step\":%llu,\"loss\":%.9g,\"gradient_norm\":%.9g,\"lr\":%.9g", step, j->loss, t->gradient_norm, t->rate);
+        if (t->held_out) fprintf(j->log, ",\"held_out\":%.9g", held_out);
+        fprintf(j->log, "}\n");
+    } else {
+        fprintf(j->log, "%llu,%.9g,%.9g,%.9g", step, j->loss, t->gradient_norm, t->rate);
+        if (t->held_out) fprintf(j->log, ",%.9g", held_out);
+        fprintf(j->log, "\n");
+    }
+    if (fflush(j->log) != 0) j->log_failed = true;
+}
+
+/* ---- saving ---- */
+
+static df_status save(job *j, bool checkpoint, df_error *error)
+{
+    return df_model_save(&j->model, j->path, true, checkpoint, error);
+}
+
+static void say_how_to_go_on(const job *j)
+{
+    say(&j->out, "step %s of %s is saved; to go on: diffuse train --resume %s\n", grouped(j->model.step),
+        grouped(j->model.config.train_steps), j->path);
+}
+
+static df_status stop_early(job *j, const char *why, df_error *error)
+{
+    if (isatty(2) && !j->out.quiet) fprintf(stderr, "\n");
+    say(&j->out, "%s; saving\n", why);
+    DF_TRY(save(j, true, error));
+    say_how_to_go_on(j);
+    return stop_signal ? DF_STOPPED : DF_OK;
+}
+
+static df_status explain_divergence(const job *j, uint64_t saved, df_error *error)
+{
+    const size_t used = strlen(error->message);
+    if (saved) snprintf(error->message + used, sizeof error->message - used, "; step %llu is saved in %s", (unsigned long long)saved, j->path);
+    else snprintf(error->message + used, sizeof error->message - used, "; nothing was written");
+    return DF_DIVERGED;
+}
+
+/* ---- one run ---- */
+
+static df_status loop(job *j, df_error *error)
+{
+    df_model *model = &j->model;
+    const df_config *c = &model->config;
+    uint64_t saved = model->step;
+    j->started = seconds();
+    j->started_at = model->step;
+    while (model->step < c->train_steps) {
+        if (df_training_step(&j->training, error) != DF_OK) return explain_divergence(j, saved, error);
+        if (model->step % c->log_every == 0 || model->step == c->train_steps) log_row(j);
+        show_progress(j);
+        if (model->step == c->train_steps) break;
+        if (stop_signal) return stop_early(j, "stopped", error);
+        if (j->own.time_limit > 0 && seconds() - j->started > j->own.time_limit) return stop_early(j, "the time is up", error);
+        if (j->own.save_every && model->step % j->own.save_every == 0) {
+            DF_TRY(save(j, true, error));
+            saved = model->step;
+        }
+    }
+    DF_TRY(save(j, false, error));
+    say(&j->out, "wrote %s: %s weights, %s steps, loss %.4f, %.1f s\n", j->path, grouped(model->network.parameter_count),
+        grouped(model->step), j->loss, seconds() - j->started);
+    if (j->log_failed) say(&j->out, "warning: %s is incomplete, it could not be written\n", j->log_path);
+    return DF_OK;
+}
+
+static df_status build(job *j, df_arena *arena, df_error *error)
+{
+    df_model *model = &j->model;
+    const df_config *c = &model->config;
+    DF_TRY(df_data_load(&j->data, arena, c->data, c->columns, c->points, c->noise, c->seed, error));
+    if (j->own.resume) {
+        if (j->data.crc != model->data_crc || j->data.dim != model->dim)
+            return df_fail(error, DF_INPUT, "%s is not what %s was trained on; the run cannot go on with other points", j->data.source, j->own.resume);
+    } else {
+        model->dim = j->data.dim;
+        model->names = j->data.names;
+        model->data_crc = j->data.crc;
+        DF_TRY(df_transform_fit(&model->transform, arena, &j->data, c->scaling, error));
+        DF_TRY(df_model_build(model, arena, error));
+    }
+    return df_training_init(&j->training, model, &j->data, arena, error);
+}
+
+static void print_settings(const job *j)
+{
+    for (df_settings *const *s = j->settings.list; *s; s++)
+        for (const df_option *o = (*s)->table; o->name; o++) {
+            df_text value = {0};
+            df_settings_show(&value, *s, o);
+            printf("%-18s %s\n", o->name, value.bytes ? value.bytes : "");
+            df_text_free(&value);
+        }
+    const size_t weights = j->model.network.parameter_count;
+    printf("%-18s %s\n%-18s %.1f MB of weights, gradients, moments and averages\n", "weights", grouped(weights), "memory",
+           7 * (double)(weights * sizeof(df_real)) / 1e6);
+}
+
+static df_status run_one(job *j, df_arena *arena, df_error *error)
+{
+    DF_TRY(build(j, arena, error));
+    say_start(j);
+    if (j->own.dry_run) {
+        print_settings(j);
+        return DF_OK;
+    }
+    DF_TRY(df_output_check(j->path, j->out.overwrite || j->own.resume, error));
+    DF_TRY(open_log(j, arena, error));
+    const df_status status = loop(j, error);
+    if (j->log) fclose(j->log);
+    j->log = NULL;
+    return status;
+}
+
+/* "roll.safetensors" and seed 3 give "roll-3.safetensors". */
+static const char *with_seed(const char *path, uint64_t seed, df_arena *arena, df_error *error)
+{
+    df_text name = {0};
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    if (!dot || (slash && dot < slash)) dot = path + strlen(path);
+    df_text_add(&name, "%.*s-%llu%s", (int)(dot - path), path, (unsigned long long)seed, dot);
+    const char *copy = df_copy_text(arena, name.bytes ? name.bytes : path, error);
+    df_text_free(&name);
+    return copy;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static df_status run_seeds(job *j, df_error *error)
+{
+    double losses[1000];
+    const uint64_t first = j->model.config.seed, count = j->own.seeds;
+    const job start = *j;
+    for (uint64_t k = 0; k < count; k++) {
+        df_arena arena = {0};
+        *j = start;
+        df_model_list_settings(&j->settings, &j->model);
+        j->model.config.seed = first + k;
+        j->path = with_seed(start.path, first + k, &arena, error);
+        if (start.log_path) j->log_path = with_seed(start.log_path, first + k, &arena, error);
+        const df_status status = j->path ? run_one(j, &arena, error) : DF_LIMIT;
+        losses[k] = j->loss;
+        df_arena_free(&arena);
+        if (status != DF_OK) return status;
+    }
+    qsort(losses, count, sizeof *losses, compare_doubles);
+    const double median = (losses[(count - 1) / 2] + losses[count / 2]) / 2;
+    say(&start.out, "final loss of %s seeds: median %.4f, best %.4f, worst %.4f\n", grouped(count), median, losses[0], losses[count - 1]);
+    return DF_OK;
+}
+
+/* ---- from words to a job ---- */
+
+static df_status choose_method(df_model *model, words typed, df_error *error)
+{
+    const char *name = df_peek_option(typed.word, typed.count, "method");
+    model->objective = df_find_objective(name ? name : "ddpm", NULL);
+    if (model->objective) return DF_OK;
+    const char *names[DF_NAMES_MOST + 1];
+    df_objective_names(names);
+    const char *near = df_nearest_name(name, names);
+    return df_fail(error, DF_USAGE, "--method: '%.60s' is not known%s%s%s", name, near ? "\n  did you mean '" : "", near ? near : "",
+                   near ? "'?" : "; `diffuse list methods` has them all");
+}
+
+static df_status apply_preset(job *j, words typed, df_arena *arena, df_error *error)
+{
+    const char *name = df_peek_option(typed.word, typed.count, "preset");
+    if (!name) return DF_OK;
+    const char *names[64];
+    size_t count = 0;
+    for (const df_preset *p = df_presets; p->name; p++) {
+        names[count++] = p->name;
+        if (strcmp(p->name, name) == 0) return df_settings_apply(j->settings.list, p->settings, arena, error);
+    }
+    names[count] = NULL;
+    const char *near = df_nearest_name(name, names);
+    return df_fail(error, DF_USAGE, "--preset: '%.60s' is not known%s%s%s", name, near ? "\n  did you mean '" : "", near ? near : "",
+                   near ? "'?" : "; `diffuse list presets` has them all");
+}
+
+static df_status resume(job *j, const char *data, df_arena *arena, df_error *error)
+{
+    for (df_settings *const *s = j->settings.list; *s; s++)
+        for (size_t i = 0; (*s)->table[i].name; i++)
+            if ((*s)->given >> i & 1)
+                return df_fail(error, DF_USAGE, "--%s is settled by the checkpoint and cannot be given with --resume", (*s)->table[i].name);
+    if (j->own.seeds > 1) return df_fail(error, DF_USAGE, "--seeds cannot go with --resume");
+    DF_TRY(df_model_load(&j->model, arena, j->own.resume, error));
+    if (!j->model.m)
+        return df_fail(error, DF_INPUT, "%s is a finished model of %s steps; there is nothing to resume", j->own.resume, grouped(j->model.step));
+    df_model_list_settings(&j->settings, &j->model);
+    if (data) j->model.config.data = data;
+    if (!j->path) j->path = j->own.resume;
+    return DF_OK;
+}
+
+static df_status run(words typed, df_arena *arena, df_error *error)
+{
+    static job j;
+    const char *data;
+    DF_TRY(choose_method(&j.model, typed, error));
+    df_model_list_settings(&j.settings, &j.model);
+    j.own_settings = (df_settings){.title = "Run", .table = table, .values = &j.own};
+    j.output = (df_settings){.title = "Output", .table = output_table, .values = &j.out};
+    df_settings *const list[] = {&j.own_settings, &j.settings.config, &j.settings.schedule, &j.settings.network,
+                                 &j.settings.objective, &j.output, NULL};
+    for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
+    DF_TRY(apply_preset(&j, typed, arena, error));
+    DF_TRY(parse_words(list, typed, &data, 0, 1, "DATA", arena, error));
+    j.path = j.out.output;
+    j.log_path = j.own.log;
+    if (j.own.resume) DF_TRY(resume(&j, data, arena, error));
+    else if (data) j.model.config.data = data;
+    if (!j.model.config.data) return df_fail(error, DF_USAGE, "DATA is missing: a shape such as swissroll, or a file");
+    if (!j.path && !j.own.dry_run) return df_fail(error, DF_USAGE, "-o is missing: where the model goes, such as -o roll.safetensors");
+    if (j.path && strcmp(j.path, "-") == 0) return df_fail(error, DF_USAGE, "a model cannot go to standard output; give a file's name after -o");
+
+    catch_signals();
+    const df_status status = j.own.seeds > 1 ? run_seeds(&j, error) : run_one(&j, arena, error);
+    if (status == DF_STOPPED) {
+        df_arena_free(arena);
+        signal(stop_signal, SIG_DFL);
+        raise(stop_signal);
+    }
+    if (status == DF_OK && !j.own.dry_run && j.own.seeds == 1 && j.model.step == j.model.config.train_steps)
+        say(&j.out, "next: diffuse sample %s -n 10000 -o samples.csv\n", j.path);
+    return status;
+}
+
+static void help(df_text *out, words typed)
+{
+    df_model model = {0};
+    df_error error;
+    help_table(out, "Run", table);
+    help_table(out, "Training", df_config_options);
+    help_table(out, "Schedule", df_schedule_options);
+    help_table(out, "Network", df_network_options);
+    if (choose_method(&model, typed, &error) == DF_OK && model.objective->options) {
+        df_text title = {0};
+        df_text_add(&title, "Method %s", model.objective->name);
+        help_table(out, title.bytes, model.objective->options);
+        df_text_free(&title);
+    }
+    help_table(out, "Output", output_table);
+}
+
+const command command_train = {
+    .name = "train", .about = "learn the points of a shape or a file", .usage = "DATA -o MODEL [options]",
+    .examples = "  diffuse train swissroll -o roll.safetensors\n  diffuse train roll.csv -o roll.safetensors --log run.csv\n"
+                "  diffuse train dino --preset tiny-diffusion-fixed -o dino.safetensors\n"
+                "  diffuse train --resume roll.safetensors\n",
+    .help = help, .run = run};

@@ -1,0 +1,71 @@
+/* sample.c -- the driver: takes blocks of rows through the whole grid, one after another. */
+#include "diffuse/sampler.h"
+
+#include "diffuse/random.h"
+
+#include <math.h>
+
+void df_walk_denoise(df_walk *walk, df_level level)
+{
+    const df_question question = {.n = walk->n, .x = walk->x, .level = &level};
+    const df_answer answer = {.x0 = walk->x0, .eps = walk->eps};
+    walk->denoiser->answer(walk->denoiser->self, &question, &answer, walk->scratch);
+    walk->calls++;
+}
+
+void df_walk_noise(df_walk *walk, size_t step)
+{
+    df_normal_rows(walk->z, walk->n, walk->dim, (df_place){.seed = walk->seed, .index = walk->first,
+                   .step = (uint32_t)step, .purpose = DF_FOR_STEP});
+}
+
+df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
+{
+    const df_denoiser *denoiser = s->denoiser;
+    if (s->sampler->needs_independent && !denoiser->independent)
+        return df_fail(error, DF_USAGE, "sampler %s needs a model whose noise and data were independent in training; this one's were coupled",
+                       s->sampler->name);
+    const size_t size = DF_ROWS * denoiser->dim;
+    df_walk *walk = &s->walk;
+    *walk = (df_walk){.denoiser = denoiser, .levels = s->levels, .steps = s->steps, .options = s->options,
+                      .dim = denoiser->dim, .seed = s->seed, .hook = s->hook, .hook_self = s->hook_self};
+    DF_NEW(arena, walk->x0, size, error);
+    DF_NEW(arena, walk->eps, size, error);
+    DF_NEW(arena, walk->z, size, error);
+    walk->scratch = denoiser->scratch(denoiser->self, arena, error);
+    return walk->scratch ? DF_OK : DF_LIMIT;
+}
+
+void df_sampling_start(const df_sampling *s, uint64_t first, size_t n, double *x)
+{
+    const df_level level = s->levels[0];
+    const double spread = sqrt(level.alpha * level.alpha + level.sigma * level.sigma);
+    df_normal_rows(x, n, s->denoiser->dim, (df_place){.seed = s->seed, .index = first, .purpose = DF_FOR_START});
+    for (size_t i = 0; i < n * s->denoiser->dim; i++) x[i] *= spread;
+}
+
+static df_status check_finite(const df_walk *walk, size_t step, df_error *error)
+{
+    for (size_t i = 0; i < walk->n * walk->dim; i++)
+        if (!(fabs(walk->x[i]) < HUGE_VAL))
+            return df_fail(error, DF_DIVERGED, "sample %llu is no longer finite after step %zu of %zu",
+                           (unsigned long long)(walk->first + i / walk->dim), step, walk->steps);
+    return DF_OK;
+}
+
+df_status df_sampling_run(df_sampling *s, uint64_t first, size_t n, double *x, df_error *error)
+{
+    df_walk *walk = &s->walk;
+    for (size_t done = 0; done < n; done += walk->n) {
+        walk->n = n - done < DF_ROWS ? n - done : DF_ROWS;
+        walk->first = first + done;
+        walk->x = x + done * walk->dim;
+        if (walk->hook) walk->hook(walk, 0, walk->hook_self);
+        for (size_t i = 0; i < walk->steps; i++) {
+            s->sampler->step(walk, i);
+            DF_TRY(check_finite(walk, i + 1, error));
+            if (walk->hook) walk->hook(walk, i + 1, walk->hook_self);
+        }
+    }
+    return DF_OK;
+}

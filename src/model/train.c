@@ -1,0 +1,114 @@
+/* train.c -- the training loop's body: a step of the objective, of Adam, of the average. */
+#include "diffuse/model.h"
+
+#include "diffuse/random.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double LOSS_MOST = 1e6;
+
+/* The learning rate of step number `step`, from 1: up over the warm-up, then down to (almost) 0. */
+static double rate_at(const df_config *c, uint64_t step)
+{
+    const double now = (double)step, total = (double)c->train_steps;
+    if (now < c->warmup) return c->lr * now / c->warmup;
+    const double left = total > c->warmup ? (total - now) / (total - c->warmup) : 0;
+    if (c->lr_schedule == 2) return c->lr;
+    if (c->lr_schedule == 1) return c->lr * left;
+    double sine, cosine;
+    df_sincos(DF_PI * (1 - left), &sine, &cosine);
+    return c->lr * 0.5 * (1 + cosine);
+}
+
+static bool is_held_out(const df_config *c, size_t row)
+{
+    double u[2];
+    df_uniforms(u, (df_place){.seed = c->seed, .index = row, .purpose = DF_FOR_SPLIT}, 0);
+    return u[0] < c->holdout;
+}
+
+/* Copies the rows, scaled, into those to learn from and those held out. */
+static df_status split(df_training *t, const df_data *data, df_arena *arena, df_error *error)
+{
+    const df_config *c = &t->model->config;
+    const size_t dim = data->dim;
+    double *learn;
+    size_t kept = 0, held = 0;
+    DF_NEW(arena, learn, data->rows * dim, error);
+    if (c->holdout > 0) DF_NEW(arena, t->held_out, data->rows * dim, error);
+    for (size_t r = 0; r < data->rows; r++) {
+        double *to = c->holdout > 0 && is_held_out(c, r) ? t->held_out + held++ * dim : learn + kept++ * dim;
+        memcpy(to, data->x + r * dim, dim * sizeof *to);
+    }
+    if (kept < 2 || (c->holdout > 0 && held < 1))
+        return df_fail(error, DF_INPUT, "%s: %zu points with --holdout %g leave %zu to learn from and %zu held out", data->source,
+                       data->rows, c->holdout, kept, held);
+    df_transform_apply(&t->model->transform, learn, kept);
+    df_transform_apply(&t->model->transform, t->held_out, held);
+    t->held_out_rows = held;
+    t->learning.data = learn;
+    t->learning.rows = kept;
+    return DF_OK;
+}
+
+df_status df_training_init(df_training *t, df_model *model, const df_data *data, df_arena *arena, df_error *error)
+{
+    const df_config *c = &model->config;
+    const size_t count = model->network.parameter_count;
+    *t = (df_training){.model = model};
+    t->learning = (df_learning){.network = &model->network, .objective = model->objective,
+                                .options = model->objective_options, .prediction = (df_prediction)c->prediction,
+                                .label = (df_label)c->label, .schedule = &model->schedule, .seed = c->seed,
+                                .batch = c->batch_size};
+    DF_TRY(split(t, data, arena, error));
+    DF_TRY(df_learning_init(&t->learning, arena, error));
+    DF_NEW(arena, t->gradient, count, error);
+    t->weights = (df_weights){.parameters = model->raw};
+    DF_NEW(arena, t->weights.transposed, count, error);
+    if (!model->m) {
+        DF_NEW(arena, model->m, count, error);
+        DF_NEW(arena, model->v, count, error);
+        df_network_start(&model->network, model->raw, c->seed);
+        memcpy(model->average, model->raw, count * sizeof *model->raw);
+    }
+    return DF_OK;
+}
+
+df_status df_training_step(df_training *t, df_error *error)
+{
+    df_model *model = t->model;
+    const df_config *c = &model->config;
+    const df_adam adam = {c->beta1, c->beta2, c->adam_epsilon, c->weight_decay};
+    const size_t count = model->network.parameter_count;
+    const uint64_t step = model->step + 1;
+
+    df_weights_refresh(&model->network, &t->weights);
+    memset(t->gradient, 0, count * sizeof *t->gradient);
+    t->loss = df_learning_step(&t->learning, &t->weights, step, t->gradient);
+    t->gradient_norm = df_clip_gradient(t->gradient, count, c->clip);
+    t->rate = rate_at(c, step);
+    if (!(t->loss < LOSS_MOST) || !(t->gradient_norm < HUGE_VAL))
+        return df_fail(error, DF_DIVERGED, "training diverged at step %llu: loss %g, gradient norm %g, learning rate %g\n"
+                       "  try a smaller --lr, such as %g", (unsigned long long)step, t->loss, t->gradient_norm, t->rate, c->lr / 10);
+    df_adam_step(&adam, model->raw, model->m, model->v, t->gradient, count, step, t->rate, model->network.kernels);
+    df_ema_step(model->average, model->raw, count, step, c->ema_decay, model->network.kernels);
+    model->step = step;
+    model->loss_sum += t->loss;
+    return DF_OK;
+}
+
+double df_training_mean_loss(df_training *t)
+{
+    df_model *model = t->model;
+    const uint64_t rest = model->step % model->config.log_every;
+    const double mean = model->loss_sum / (double)(rest ? rest : model->config.log_every);
+    model->loss_sum = 0;
+    return mean;
+}
+
+double df_training_held_out(df_training *t)
+{
+    df_model_refresh(t->model);
+    return df_learning_evaluate(&t->learning, &t->model->denoiser.weights, t->held_out, t->held_out_rows);
+}

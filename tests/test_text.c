@@ -1,0 +1,168 @@
+/* test_text.c -- growing strings, numbers as text, nearest names, printable text. */
+#include "check.h"
+
+#include "diffuse/text.h"
+
+#include <float.h>
+#include <stdlib.h>
+
+static void test_growth(void)
+{
+    df_text text = {0};
+    for (int i = 0; i < 5000; i++) df_text_add(&text, "%d,", i);
+    CHECK(!text.failed);
+    CHECK(text.size == 10 * 2 + 90 * 3 + 900 * 4 + 4000 * 5);
+    CHECK(strlen(text.bytes) == text.size);
+    CHECK(strncmp(text.bytes, "0,1,2,", 6) == 0);
+    CHECK_TEXT(text.bytes + text.size - 10, "4998,4999,");
+    CHECK(text.room <= 2 * text.size + 64);
+    df_text_add_bytes(&text, "a\0b", 3);
+    CHECK(text.bytes[text.size - 2] == '\0' && text.bytes[text.size] == '\0');
+    df_text_free(&text);
+    CHECK(!text.bytes && !text.size && !text.room);
+    df_text_free(&text);
+}
+
+static void test_growth_fails_once_and_for_all(void)
+{
+    df_text text = {0};
+    df_text_add(&text, "kept");
+    df_text_add_bytes(&text, "", SIZE_MAX / 2);
+    CHECK(text.failed);
+    df_text_add(&text, "ignored");
+    CHECK_TEXT(text.bytes, "kept");
+    df_text_free(&text);
+}
+
+static double parsed(const char *text)
+{
+    double value = 0;
+    return df_parse_double(text, &value) ? value : (double)NAN;
+}
+
+static void test_double(void)
+{
+    CHECK(parsed("2.385") == 2.385);
+    CHECK(parsed("-17") == -17);
+    CHECK(parsed("+.5") == 0.5);
+    CHECK(parsed("5.") == 5);
+    CHECK(parsed("1e-3") == 1e-3);
+    CHECK(parsed("1.25E+2") == 125);
+    CHECK(parsed("0.1") == 0.1);
+    CHECK(parsed("1.7976931348623157e308") == DBL_MAX);
+    CHECK(parsed("4.9406564584124654e-324") > 0);
+    CHECK(signbit(parsed("-0")));
+    const char *const wrong[] = {"",    " 1",    "1 ",    "nan",   "inf",   "-Infinity", "0x10", "1e",
+                                 "1e+", ".",     "-",     "+-1",   "1,5",   "1_000",     "1f",   "e5",
+                                 "1 5", "1.2.3", "1e5.0", "1e999", "-1e999", NULL};
+    for (const char *const *text = wrong; *text; text++) {
+        double value = 2.385;
+        if (df_parse_double(*text, &value)) fprintf(stderr, "accepted \"%s\"\n", *text);
+        CHECK(!df_parse_double(*text, &value) && value == 2.385);
+    }
+}
+
+static uint64_t counted(const char *text)
+{
+    uint64_t value = 0;
+    return df_parse_count(text, &value) ? value : UINT64_MAX;
+}
+
+static void test_count(void)
+{
+    CHECK(counted("0") == 0);
+    CHECK(counted("1789") == 1789);
+    CHECK(counted("1e6") == 1000000);
+    CHECK(counted("10k") == 10000);
+    CHECK(counted("2M") == 2000000);
+    CHECK(counted("3G") == 3000000000);
+    CHECK(counted("1.5k") == 1500);
+    CHECK(counted("1.001k") == 1001);
+    CHECK(counted("2.5e1") == 25);
+    CHECK(counted("9007199254740992") == (uint64_t)1 << 53);
+    const char *const wrong[] = {"",     "k",     "-1",   "-0",   "1.5",  "1.0005k", "10m", "10kk",
+                                 "1e3k", "1e400", "0x10", "10 k", "1e-3", "1e16",    "nan", "9007199254740993",
+                                 "99999999999999999999", NULL};
+    for (const char *const *text = wrong; *text; text++) {
+        if (counted(*text) != UINT64_MAX) fprintf(stderr, "accepted \"%s\"\n", *text);
+        CHECK(counted(*text) == UINT64_MAX);
+    }
+}
+
+static void test_uint64(void)
+{
+    uint64_t value = 7;
+    CHECK(df_parse_uint64("18446744073709551615", &value) && value == UINT64_MAX);
+    CHECK(df_parse_uint64("0042", &value) && value == 42);
+    CHECK(!df_parse_uint64("18446744073709551616", &value));
+    CHECK(!df_parse_uint64("99999999999999999999", &value));
+    CHECK(!df_parse_uint64("", &value));
+    CHECK(!df_parse_uint64("+1", &value));
+    CHECK(!df_parse_uint64("-1", &value));
+    CHECK(!df_parse_uint64("1e3", &value));
+    CHECK(!df_parse_uint64(" 1", &value));
+    CHECK(value == 42);
+}
+
+static void test_nearest(void)
+{
+    const char *const names[] = {"swissroll", "moons", "ddim", "ddpm", "learning-rate", "x", "y", NULL};
+    CHECK_TEXT(df_nearest_name("swisroll", names), "swissroll");
+    CHECK_TEXT(df_nearest_name("siwssroll", names), "swissroll");
+    CHECK_TEXT(df_nearest_name("sswissrol", names), "swissroll");
+    CHECK_TEXT(df_nearest_name("Moon", names), "moons");
+    CHECK_TEXT(df_nearest_name("DDIM", names), "ddim");
+    CHECK_TEXT(df_nearest_name("ddmi", names), "ddim");
+    CHECK_TEXT(df_nearest_name("ddmp", names), "ddpm");
+    CHECK_TEXT(df_nearest_name("learn", names), "learning-rate");
+    CHECK_TEXT(df_nearest_name("moons:noise", names), "moons");
+    CHECK_TEXT(df_nearest_name("x", names), "x");
+    CHECK(!df_nearest_name("z", names));
+    CHECK(!df_nearest_name("", names));
+    CHECK(!df_nearest_name("circles", names));
+    CHECK(!df_nearest_name("spoons", (const char *const[]){NULL}));
+    char endless[200] = "";
+    memset(endless, 's', sizeof endless - 1);
+    CHECK(!df_nearest_name(endless, names));
+    CHECK(!df_nearest_name("ssss", (const char *const[]){endless, NULL}));
+}
+
+static const char *printable(const char *text, size_t room)
+{
+    static char out[64];
+    memset(out, '#', sizeof out);
+    df_printable(out, room, text);
+    return out;
+}
+
+static void test_printable(void)
+{
+    CHECK_TEXT(printable("Größe x₂ 🙂", 64), "Größe x₂ 🙂");
+    CHECK_TEXT(printable("a\033[2Jb\n\t\x7f", 64), "a?[2Jb???");
+    CHECK_TEXT(printable("\xc2\x9bx", 64), "??x");            /* a C1 control character */
+    CHECK_TEXT(printable("\xc2\xa0", 64), "\xc2\xa0");
+    CHECK_TEXT(printable("\xc0\xaf", 64), "??");              /* overlong */
+    CHECK_TEXT(printable("\xe0\x80\xaf", 64), "???");
+    CHECK_TEXT(printable("\xed\xa0\x80", 64), "???");         /* a surrogate */
+    CHECK_TEXT(printable("\xf4\x90\x80\x80", 64), "????");    /* above U+10FFFF */
+    CHECK_TEXT(printable("\xf8\x88\x80\x80\x80", 64), "?????");
+    CHECK_TEXT(printable("\xe2\x82", 64), "??");              /* cut off */
+    CHECK_TEXT(printable("\xff", 64), "?");
+    CHECK_TEXT(printable("abcdef", 4), "abc");
+    CHECK_TEXT(printable("ab\xe2\x82\xac", 5), "ab");         /* characters are not cut in two */
+    CHECK_TEXT(printable("ab\xe2\x82\xac", 6), "ab\xe2\x82\xac");
+    CHECK_TEXT(printable("abc", 1), "");
+    CHECK(*printable("abc", 0) == '#');
+}
+
+int main(void)
+{
+    test_growth();
+    test_growth_fails_once_and_for_all();
+    test_double();
+    test_count();
+    test_uint64();
+    test_nearest();
+    test_printable();
+    return CHECK_DONE();
+}
