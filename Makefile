@@ -14,6 +14,7 @@ ALL_CFLAGS = $(CFLAGS) $(WARN) $(NUMERIC) -D_POSIX_C_SOURCE=200809L -Iinclude -M
 LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(wildcard src/cli/*.c)
 TESTS           := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
+CLAIMS          := $(patsubst %.c,$(B)/%,$(wildcard tests/claim_*.c))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(B)/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(B)/%.o)
 
@@ -55,7 +56,7 @@ $(B)/%.o: %.c
 $(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
-test: diffuse $(TESTS)        ## run every test; ends with "N passed, N failed"
+test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)
 
 demo: diffuse                 ## train on a swiss roll, sample it, draw it; the result is in build/demo

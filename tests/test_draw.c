@@ -131,6 +131,23 @@ static void test_points_in_one_place(void)
     }
 }
 
+static void test_two_places(void)
+{
+    double apart[200] = {0};
+    apart[77] = 3.1;
+    df_text svg = drawn(NULL, "one of a hundred elsewhere", apart, 100, 0);
+    CHECK(dots(&svg) == 100);
+    CHECK(!strstr(svg.bytes, "outside"));
+    df_text_free(&svg);
+
+    const double together[] = {0, 0, 3e-310, 1e-310};
+    svg = drawn(NULL, "closer than any picture shows", together, 2, 0);
+    CHECK(is_well_formed(&svg));
+    CHECK(dots(&svg) == 2);
+    CHECK(strstr(svg.bytes, ">0.5</text>"));
+    df_text_free(&svg);
+}
+
 static void test_lines_along_an_axis(void)
 {
     double across[60], up[60];
@@ -168,7 +185,7 @@ static void test_long_texts_are_cut_at_a_character(void)
 
 static void test_coordinates_without_a_place(void)
 {
-    const double points[] = {0.4, 0.3, NAN, 0.2, 0.1, HUGE_VAL, 1e200, 0};
+    const double points[] = {0.4, 0.3, (double)NAN, 0.2, 0.1, HUGE_VAL, 1e200, 0};
     const df_panel panel = {.caption = "wild", .points = points, .count = 4};
     const df_figure figure = {.panels = &panel, .rows = 1, .columns = 1};
     df_text svg = {0};
@@ -217,6 +234,7 @@ int main(void)
     test_ordinary_points_are_all_drawn();
     test_far_points_do_not_shrink_the_picture();
     test_points_in_one_place();
+    test_two_places();
     test_lines_along_an_axis();
     test_texts_cannot_break_out();
     test_long_texts_are_cut_at_a_character();

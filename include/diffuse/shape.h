@@ -62,6 +62,9 @@ extern const df_shape df_shapes[], df_shape_conventions[];
 /* The shape of that name from either list, or NULL. */
 const df_shape *df_find_shape(const char *name);
 
+/* The name in the two lists that is most like `name`, or NULL when none is near. */
+const char *df_nearest_shape(const char *name);
+
 /* ---- points/cloud.c ---- */
 
 /* A shape with its noise chosen, ready to give points. */

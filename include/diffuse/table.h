@@ -10,9 +10,9 @@ DF_BEGIN
 /* Numbers in rows and named columns. */
 typedef struct df_table {
     size_t rows, columns;
-    char **names;   /* one a column; from the header, or "x", "y", "z", "c4", ... */
-    double *values; /* (rows, columns), all finite */
-    size_t *lines;  /* the file's line (from 1) of each row, for messages; of an NPY file, the row's number */
+    char **names;     /* one a column; from the header, or "x", "y", "z", "c4", ... */
+    double *values;   /* (rows, columns), all finite */
+    size_t *lines;    /* the file's line (from 1) of each row, for messages; in an NPY file, the row */
     const char *path; /* the source's name, for messages */
 } df_table;
 
@@ -42,7 +42,8 @@ df_status df_table_open(df_table_writer *writer, const char *path, bool overwrit
                         const char *const *names, uint64_t rows, df_error *error) DF_MUST_CHECK;
 
 /* `values`: (rows, columns). A value that is not finite fails (DF_DIVERGED) and nothing is left behind. */
-df_status df_table_write(df_table_writer *writer, const double *values, size_t rows, df_error *error) DF_MUST_CHECK;
+df_status df_table_write(df_table_writer *writer, const double *values, size_t rows,
+                         df_error *error) DF_MUST_CHECK;
 
 df_status df_table_close(df_table_writer *writer, df_error *error) DF_MUST_CHECK;
 void df_table_abandon(df_table_writer *writer);
@@ -58,8 +59,8 @@ void df_csv_write_row(df_output *output, const double *values, size_t columns);
 void df_npy_write_header(df_output *output, uint64_t rows, size_t columns);
 void df_npy_write_row(df_output *output, const double *values, size_t columns);
 
-/* Sets the table's columns and names to those chosen from the file's, and (*from)[c] to the file's column that
- * becomes column c. `names` are the file's, or NULL for "x", "y", "z", "c4", ... */
+/* Sets the table's columns and names to those chosen from the file's, and (*from)[c] to the file's column
+ * that becomes column c. `names` are the file's, or NULL for "x", "y", "z", "c4", ... */
 df_status df_table_choose(df_table *table, df_arena *arena, size_t **from, size_t file_columns,
                           char *const *names, const char *columns, df_error *error) DF_MUST_CHECK;
 

@@ -32,7 +32,7 @@ bool df_parse_uint64(const char *text, uint64_t *value);
 /* The name in the NULL-terminated list that is most like `text`, or NULL when none is near. */
 const char *df_nearest_name(const char *text, const char *const *names);
 
-/* Copies `text` with control characters and invalid UTF-8 replaced by '?', cut to fit: safe for a terminal. */
+/* Copies `text` with control characters and invalid UTF-8 replaced by '?', cut to fit: safe to print. */
 void df_printable(char *out, size_t room, const char *text);
 
 DF_END

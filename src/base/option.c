@@ -185,22 +185,21 @@ const char *df_choice_name(const df_option *table, const char *option, int choic
     return "?";
 }
 
+/* Words from `column` on, going on at HELP_COLUMN in the next line when this one is full. */
 static void help_wrapped(df_text *out, const char *words, size_t column)
 {
-    while (*words) {
-        const size_t size = strcspn(words, " ");
-        if (column + size + 1 > HELP_WIDTH) {
+    for (size_t size; (size = strcspn(words, " ")) > 0; words += strspn(words, " ")) {
+        const bool first = column == HELP_COLUMN;
+        if (!first && column + 1 + size > HELP_WIDTH) {
             df_text_add(out, "\n%*s", HELP_COLUMN, "");
             column = HELP_COLUMN;
+        } else if (!first) {
+            df_text_add(out, " ");
+            column++;
         }
         df_text_add(out, "%.*s", (int)size, words);
         column += size;
         words += size;
-        if (*words == ' ') {
-            df_text_add(out, " ");
-            column++;
-            words++;
-        }
     }
     df_text_add(out, "\n");
 }
@@ -220,9 +219,9 @@ void df_settings_help(df_text *out, const df_settings *settings)
             df_add_names(&words, option->choices);
         }
         if (option->value && !(option->kind == DF_FLAG)) df_text_add(&words, " [%s]", option->value);
-        const size_t used = line.size + 2 > HELP_COLUMN ? line.size + 2 : HELP_COLUMN;
-        df_text_add(out, "%-*s", (int)used, line.bytes ? line.bytes : "");
-        help_wrapped(out, words.bytes ? words.bytes : "", used);
+        df_text_add(out, "%-*s", HELP_COLUMN, line.bytes ? line.bytes : "");
+        if (line.size + 2 > HELP_COLUMN) df_text_add(out, "\n%*s", HELP_COLUMN, "");
+        help_wrapped(out, words.bytes ? words.bytes : "", HELP_COLUMN);
         df_text_free(&line);
         df_text_free(&words);
     }

@@ -150,5 +150,5 @@ int main(int count, char **arguments)
         fprintf(stderr, "diffuse%s%s: %s\n", name ? " " : "", name ? name : "", error.message);
     if (status == DF_USAGE && name) fprintf(stderr, "  `diffuse help %s` shows the options\n", name);
     df_arena_free(&arena);
-    return status;
+    return (int)status;
 }

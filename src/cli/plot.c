@@ -19,7 +19,7 @@ typedef struct plot_options {
 static const df_option table[] = {
     {.name = "title", .kind = DF_WORD, AT(title), .shown = "TEXT", .help = "a line above the picture"},
     {.name = "columns", .kind = DF_WORD, AT(columns), .shown = "X,Y", .also = "cols",
-     .help = "the columns to draw, by name or number; x,y or else the first two"},
+     .help = "the columns to draw, by name or number; x,y or else the first two; for a strip frame,t,X,Y"},
     {.name = "limits", .kind = DF_NUMBER, AT(limits), .low = 1e-30, .high = 1e30, .shown = "R",
      .also = "lim range xlim ylim", .help = "both axes go from -R to R; without it as far as the points do"},
     {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "6", .low = 1, .high = 24, .shown = "K",

@@ -85,7 +85,7 @@ df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nod
     size_t off = 0;
     for (size_t i = 0; i < n; i++) {
         nearest(&u[i], &r[i], nodes, count, x + 2 * i);
-        off += !(r[i] <= 4 * s);
+        if (!(r[i] <= 4 * s)) off++;
     }
     count_stretches(fit, u, n);
     qsort(u, n, sizeof *u, ascending);

@@ -49,12 +49,11 @@ const df_option df_config_options[] = {
     "lr-schedule=constant warmup=0 adam-beta2=0.999 weight-decay=0.01 ema-decay=0 train-steps=50000"
 
 const df_preset df_presets[] = {
-    {"ho2020", "DDPM as published: linear betas, eps, T = 1000, constant rate",
+    {"ho2020", "DDPM as published in 2020: linear betas, eps, T = 1000",
      "prediction-type=eps beta-schedule=linear beta-start=0.0001 beta-end=0.02 timesteps=1000 shift=1"},
     {"cosine-eps", "the cosine schedule of 2021, still predicting eps", "prediction-type=eps beta-schedule=cosine shift=1"},
     {"cosine-v", "the same, predicting v", "prediction-type=v beta-schedule=cosine shift=1"},
-    {"tiny-diffusion", "the popular 2-D notebook's network and schedule as they ship: 60 % of the variance is still signal at step T",
+    {"tiny-diffusion", "the popular 2-D example as it ships: at its last step 60 % of the variance is still data",
      TINY " betas-as-given=yes"},
-    {"tiny-diffusion-fixed", "the same with the betas rescaled to its 50 steps, so that sampling starts where training ended", TINY},
-    {"albarji", "a 40-step cosine chain with a 4 x 64 network", "prediction-type=eps beta-schedule=cosine shift=1 timesteps=40 layers=4 block=plain"},
+    {"tiny-diffusion-fixed", "the same with its betas rescaled to 50 steps, so that sampling starts where training ended", TINY},
     {0}};

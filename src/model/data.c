@@ -5,6 +5,7 @@
 #include "diffuse/table.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void df_transform_apply(const df_transform *transform, double *x, size_t rows)
@@ -105,13 +106,23 @@ static df_status load_file(df_data *data, df_arena *arena, const char *path, con
     return DF_OK;
 }
 
+/* A name that is no shape and no file either may be a shape misspelt. */
+static df_status load_named_file(df_data *data, df_arena *arena, const char *path, const char *columns, df_error *error)
+{
+    const df_status status = load_file(data, arena, path, columns, error);
+    const char *near = status == DF_IO && !strpbrk(path, "./") ? df_nearest_shape(path) : NULL;
+    const size_t used = strlen(error->message);
+    if (near) snprintf(error->message + used, sizeof error->message - used, "\n  did you mean the shape %s?", near);
+    return status;
+}
+
 df_status df_data_load(df_data *data, df_arena *arena, const char *source, const char *columns, uint64_t points,
                        double noise, uint64_t seed, df_error *error)
 {
     const df_shape *shape = df_find_shape(source);
     data->source = source;
     DF_TRY(shape ? load_shape(data, arena, shape, points, noise, seed, error)
-                 : load_file(data, arena, source, columns, error));
+                 : load_named_file(data, arena, source, columns, error));
     data->crc = df_crc32c(0, data->x, data->rows * data->dim * sizeof *data->x);
     return DF_OK;
 }

@@ -2,6 +2,7 @@
 #include "place.h"
 
 #include "diffuse/math.h"
+#include "diffuse/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -201,6 +202,17 @@ static const df_shape *find(const df_shape *shape, const char *name)
 {
     while (shape->name && strcmp(shape->name, name) != 0) shape++;
     return shape->name ? shape : NULL;
+}
+
+const char *df_nearest_shape(const char *name)
+{
+    enum { MOST = 128 };
+    const char *names[MOST + 1];
+    size_t count = 0;
+    for (const df_shape *shape = df_shapes; shape->name && count < MOST; shape++) names[count++] = shape->name;
+    for (const df_shape *shape = df_shape_conventions; shape->name && count < MOST; shape++) names[count++] = shape->name;
+    names[count] = NULL;
+    return df_nearest_name(name, names);
 }
 
 const df_shape *df_find_shape(const char *name)

@@ -1,4 +1,4 @@
-/* data.c -- `diffuse data`: points of a shape. */
+/* cmd_data.c -- `diffuse data`: points of a shape. */
 #include "cli.h"
 
 #include "diffuse/shape.h"
@@ -22,21 +22,11 @@ static const df_option table[] = {
      .also = "random-state", .help = "decides every random number"},
     {0}};
 
-static size_t add_names(const char **names, size_t count, const df_shape *shapes)
-{
-    for (; shapes->name; shapes++) names[count++] = shapes->name;
-    return count;
-}
-
 static df_status find_shape(const df_shape **shape, const char *name, df_error *error)
 {
     *shape = df_find_shape(name);
     if (*shape) return DF_OK;
-    const char *names[128];
-    size_t count = add_names(names, 0, df_shapes);
-    count = add_names(names, count, df_shape_conventions);
-    names[count] = NULL;
-    const char *near = df_nearest_name(name, names);
+    const char *near = df_nearest_shape(name);
     return df_fail(error, DF_USAGE, "there is no shape '%.60s'%s%s%s", name, near ? "\n  did you mean '" : "", near ? near : "",
                    near ? "'?" : "\n  `diffuse list shapes` has them all");
 }

@@ -1,4 +1,4 @@
-/* train.c -- `diffuse train`: points in, a model file out. */
+/* cmd_train.c -- `diffuse train`: points in, a model file out. */
 #include "cli.h"
 
 #include <math.h>

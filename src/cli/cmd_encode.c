@@ -1,4 +1,4 @@
-/* encode.c -- `diffuse encode`, `decode` and `interpolate`: DDIM without noise, walked both ways. */
+/* cmd_encode.c -- `diffuse encode`, `decode` and `interpolate`: DDIM without noise, walked both ways. */
 #include "cli.h"
 
 #include <math.h>
@@ -186,5 +186,5 @@ const command command_decode = {
 
 const command command_interpolate = {
     .name = "interpolate", .about = "walk from one point to another through their latents", .usage = "MODEL --from X,Y --to X,Y [options]",
-    .examples = "  diffuse interpolate roll.safetensors --from 1.2,0.1 --to -0.4,0.6 -o between.csv\n", .help = help_interpolate,
+    .examples = "  diffuse interpolate roll.safetensors --from -0.56,1.09 --to 0.16,0.74 -o between.csv\n", .help = help_interpolate,
     .run = run_interpolate};

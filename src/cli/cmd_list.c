@@ -1,4 +1,4 @@
-/* list.c -- `diffuse list`: the names one can type. */
+/* cmd_list.c -- `diffuse list`: the names one can type. */
 #include "cli.h"
 
 #include "diffuse/shape.h"
@@ -8,7 +8,7 @@
 
 static void line(const char *name, const char *about)
 {
-    printf("%-22s %s\n", name, about);
+    printf("%-26s %s\n", name, about);
 }
 
 static void list_shapes(void)

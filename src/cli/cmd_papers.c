@@ -1,4 +1,4 @@
-/* reading.c -- `diffuse papers`: what the program holds, and where each paper's file is. */
+/* cmd_papers.c -- `diffuse papers`: what the program holds, and where each paper's file is. */
 #include "cli.h"
 
 #include <stdio.h>
@@ -22,8 +22,7 @@ static void show_options(const char *role, const char *name, const char *about, 
 
 static df_status show_paper(const df_paper *paper)
 {
-    printf("%s. %s. %s, %d. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->year, paper->arxiv,
-           paper->brings);
+    printf("%s. %s. %s. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->arxiv, paper->brings);
     for (const df_objective *const *o = paper->objectives; o && *o; o++)
         show_options("train --method", (*o)->name, (*o)->about, (*o)->options);
     for (const df_sampler *const *s = paper->samplers; s && *s; s++)

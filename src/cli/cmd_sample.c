@@ -1,4 +1,4 @@
-/* sample.c -- `diffuse sample`: from a model to points, in constant memory. */
+/* cmd_sample.c -- `diffuse sample`: from a model to points, in constant memory. */
 #include "cli.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* noise.c -- `diffuse noise`: the forward process, x_t = alpha x_0 + sigma eps. */
+/* cmd_noise.c -- `diffuse noise`: the forward process, x_t = alpha x_0 + sigma eps. */
 #include "cli.h"
 
 #include "diffuse/random.h"

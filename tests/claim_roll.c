@@ -1,4 +1,4 @@
-/* test_roll.c -- the whole program learns a swiss roll that it did not make: `test_roll PROGRAM FOLDER`. */
+/* claim_roll.c -- the whole program learns a swiss roll that it did not make: `claim_roll PROGRAM FOLDER`. */
 #include "check.h"
 
 #include "diffuse/math.h"
@@ -81,7 +81,7 @@ static density log_density(const df_mixture *truth, const double *x, size_t n)
 
 int main(int count, char **arguments)
 {
-    if (count != 3) return fprintf(stderr, "usage: test_roll PROGRAM FOLDER\n"), 2;
+    if (count != 3) return fprintf(stderr, "usage: claim_roll PROGRAM FOLDER\n"), 2;
     const char *program = arguments[1], *folder = arguments[2];
     char path[1000];
     static double nodes[NODES * 2], truth[SAMPLES * 2], log_weights[NODES];

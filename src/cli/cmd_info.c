@@ -1,4 +1,4 @@
-/* info.c -- `diffuse info`: what a model file holds; of any safetensors file, its tensors. */
+/* cmd_info.c -- `diffuse info`: what a model file holds; of any safetensors file, its tensors. */
 #include "cli.h"
 
 #include "diffuse/json.h"

@@ -1,0 +1,54 @@
+#!/bin/sh
+# run.sh BUILD -- every test that `make test` runs; the last line counts them all.
+build=$1
+program=$build/diffuse
+passed=0 failed=0
+
+# part NAME COMMAND...: runs a test whose last line is "N passed, N failed", perhaps with skips after it.
+part() {
+    name=$1
+    shift
+    "$@" >"$build/$name.log"
+    status=$?
+    last=$(tail -n 1 "$build/$name.log")
+    counts=$(printf '%s\n' "$last" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p')
+    if [ -z "$counts" ] || [ "$counts" = "0 0" ]; then
+        counts="0 1" last="did not finish"
+    elif [ "$status" -ne 0 ] && [ "${counts#* }" -eq 0 ]; then
+        counts="${counts% *} 1" last="ended with status $status"
+    fi
+    grep -E '^(FAIL|skipped)' "$build/$name.log"
+    printf '%-12s %s\n' "$name" "$last"
+    passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+}
+
+# claims: what trained models must show.
+claims() {
+    good=0 bad=0
+    for test in "$build"/tests/claim_*; do
+        case $test in *.o | *.d) continue ;; esac
+        [ -f "tests/${test##*/}.c" ] || continue
+        scratch=$(mktemp -d)
+        "$test" "$program" "$scratch" >"$build/claim.log"
+        rm -rf "$scratch"
+        sed '$d' "$build/claim.log"
+        counts=$(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$build/claim.log")
+        [ -n "$counts" ] || counts="0 1"
+        good=$((good + ${counts% *})) bad=$((bad + ${counts#* }))
+    done
+    printf '%s passed, %s failed\n' "$good" "$bad"
+    [ "$bad" -eq 0 ]
+}
+
+part layers awk -f tests/layers.awk include/diffuse/*.h src/*/*.[ch]
+part headers sh tests/headers.sh
+part unit sh tests/unit.sh "$build"
+part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
+part references sh tests/references.sh "$program"
+part cli sh tests/cli.sh "$program"
+part readme sh tests/readme.sh "$program"
+part bits sh tests/bits.sh "$build/bits"
+part claims claims
+
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
