@@ -1,4 +1,4 @@
-/* plot.c -- `diffuse plot`: points and trajectories as small static pictures. */
+/* cmd_plot.c -- `diffuse plot`: points and trajectories as small static pictures. */
 #include "cli.h"
 
 #include "diffuse/draw.h"
@@ -23,7 +23,7 @@ static const df_option table[] = {
     {.name = "limits", .kind = DF_NUMBER, AT(limits), .low = 1e-30, .high = 1e30, .shown = "R",
      .also = "lim range xlim ylim", .help = "both axes go from -R to R; without it as far as the points do"},
     {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "6", .low = 1, .high = 24, .shown = "K",
-     .help = "panels for a trajectory, evenly spaced over its frames"},
+     .help = "panels for a trajectory, evenly spaced in t"},
     {0}};
 #undef AT
 
@@ -87,26 +87,51 @@ static df_status find_columns(source *s, bool chosen, df_error *error)
     return DF_OK;
 }
 
-static int ascending(const void *a, const void *b)
+typedef struct frame {
+    double number, t;
+} frame;
+
+static int by_number(const void *a, const void *b)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
+    const double x = ((const frame *)a)->number, y = ((const frame *)b)->number;
     return (x > y) - (x < y);
 }
 
-/* The first, the last, and evenly spaced ones between; a single one is the last. */
-static df_status choose_frames(source *s, size_t wanted, df_arena *arena, df_error *error)
+/* The frames of a trajectory, each once, in order; their count. */
+static size_t list_frames(frame *frames, const source *s)
 {
     size_t count = 0;
-    DF_NEW(arena, s->frames, s->table.rows, error);
-    for (size_t r = 0; r < s->table.rows; r++) s->frames[r] = row(s, r)[s->frame];
-    qsort(s->frames, s->table.rows, sizeof *s->frames, ascending);
+    for (size_t r = 0; r < s->table.rows; r++) frames[r] = (frame){row(s, r)[s->frame], row(s, r)[s->t]};
+    qsort(frames, s->table.rows, sizeof *frames, by_number);
     for (size_t r = 0; r < s->table.rows; r++)
-        if (r == 0 || s->frames[r] != s->frames[r - 1]) s->frames[count++] = s->frames[r];
+        if (r == 0 || frames[r].number != frames[r - 1].number) frames[count++] = frames[r];
+    return count;
+}
 
-    s->panels = wanted < count ? wanted : count;
-    if (s->panels == 1) s->frames[0] = s->frames[count - 1];
-    for (size_t k = 1; k < s->panels; k++)
-        s->frames[k] = s->frames[(2 * k * (count - 1) + s->panels - 1) / (2 * (s->panels - 1))];
+/* The frame of first .. last whose time is nearest to t. */
+static size_t nearest_frame(const frame *frames, size_t first, size_t last, double t)
+{
+    size_t best = first;
+    for (size_t k = first; k <= last; k++)
+        if (fabs(frames[k].t - t) < fabs(frames[best].t - t)) best = k;
+    return best;
+}
+
+/* The first, the last, and between them those nearest to evenly spaced times; a single one is the last. */
+static df_status choose_frames(source *s, size_t wanted, df_arena *arena, df_error *error)
+{
+    frame *frames;
+    DF_NEW(arena, frames, s->table.rows, error);
+    const size_t last = list_frames(frames, s) - 1;
+    s->panels = wanted < last + 1 ? wanted : last + 1;
+    DF_NEW(arena, s->frames, s->panels, error);
+    size_t k = 0;
+    for (size_t p = 0; p < s->panels; p++) {
+        const double part = s->panels > 1 ? (double)p / (double)(s->panels - 1) : 1;
+        const size_t room_after = s->panels - 1 - p;
+        k = nearest_frame(frames, k, last - room_after, frames[0].t + part * (frames[last].t - frames[0].t));
+        s->frames[p] = frames[k++].number;
+    }
     return DF_OK;
 }
 
