@@ -47,7 +47,7 @@ $(B)/src/base/kernels_%.o: src/base/kernels.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$*) -DDF_SET=$* -c -o $@ $<
 
-$(B)/src/base/simd.o: CPPFLAGS += '-DDF_SETS=$(foreach set,$(SETS),X($(set)))'
+$(B)/src/base/simd.o: NUMERIC += '-DDF_SETS=$(foreach set,$(SETS),X($(set)))'
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -61,13 +61,14 @@ check_paper() {
 
     arxiv=$(entry "$key" | sed -n 's|^<https://arxiv\.org/abs/\([0-9.]*\)>.*|\1|p')
     shown=$("$program" papers "$key" | sed -n 1p)
-    check "[$key] is arXiv:$arxiv in $page and ${shown##* } in the program" [ "arXiv:$arxiv" = "${shown##* }" ]
+    check "[$key] is arXiv:$arxiv in $page, ${shown##* } in the program" [ "arXiv:$arxiv" = "${shown##* }" ]
     check "the reading list has no row, marked as held, that reads like '$key: $shown'" \
         contains "$newline$(held_rows)$newline" "$newline$key$tab$shown$newline"
 
     set -- src/*/"$key.c"
     check "[$key] should have one file src/ROOM/$key.c and has $*" [ "$#" -eq 1 ]
     check "there is no file $1" [ -f "$1" ]
+    [ -f "$1" ] || return
     check "the entry [$key] does not name $1" contains "$(entry "$key")" "\`$1\`"
     check "the head comment of $1 does not name its key [$key]" contains "$(head_comment "$1")" "[$key]"
 }
@@ -91,7 +92,7 @@ for key in $keys; do
     check_paper "$key"
 done
 
-for key in $(entries) $(held_rows | cut -f 1); do
+for key in $( { entries && held_rows | cut -f 1; } | sort -u); do
     check "$page holds [$key], which the program does not know" contains " $keys" " $key "
 done
 

@@ -2,6 +2,7 @@
 #ifndef DIFFUSE_DENOISER_H
 #define DIFFUSE_DENOISER_H
 
+#include "diffuse/mixture.h"
 #include "diffuse/nn.h"
 #include "diffuse/process.h"
 
@@ -68,6 +69,38 @@ void df_prediction_target(double *target, df_prediction prediction, df_level lev
 /* x0 and eps (each may be NULL) of a prediction. */
 void df_prediction_read(double *x0, double *eps, df_prediction prediction, df_level level, const double *x,
                         const double *predicted, size_t count);
+
+/* ---- denoiser/ode.c: the probability-flow ODE ---- */
+
+/* A walk along the ODE from sigma / alpha = `from` to `to`, either way, in `steps` steps of equal ln(sigma/alpha). */
+typedef struct df_flow {
+    const df_denoiser *denoiser;
+    double from, to;
+    size_t steps;
+    /* reserved by df_flow_init */
+    double *at, *x0, *direction, *x0_dot, *sum, *divergence;
+    void *scratch;
+} df_flow;
+
+df_status df_flow_init(df_flow *flow, df_arena *arena, df_error *error) DF_MUST_CHECK;
+
+/* Moves y = x / alpha:(n, dim), n <= DF_ROWS. log_ratio:(n), unless NULL, becomes ln p(y before) - ln p(y after), the integral
+ * of the divergence. Error of order 4 in the step. */
+void df_flow_run(df_flow *flow, double *y, double *log_ratio, size_t n);
+
+/* ---- denoiser/oracle.c: the exact denoiser of a mixture ---- */
+
+/* Knows every level; at sigma = 0 its eps is 0. `mixture` must outlive the result. */
+df_denoiser df_denoiser_of_mixture(const df_mixture *mixture);
+
+/* ---- denoiser/ideal.c: the exact denoiser of a training set ---- */
+
+enum { DF_IDEAL_ROWS = 10000 };
+
+/* The mixture that is nothing but these rows:(count, dim), equally likely; for df_denoiser_of_mixture. DF_LIMIT above
+ * DF_IDEAL_ROWS, because each answer looks at every row. */
+df_status df_ideal_mixture(df_mixture *mixture, df_arena *arena, const double *rows, size_t count, size_t dim,
+                           df_error *error) DF_MUST_CHECK;
 
 DF_END
 #endif

@@ -30,9 +30,23 @@ typedef struct df_kernels {
 
     /* average += share (parameters - average). */
     void (*average)(df_real *average, const df_real *parameters, size_t n, df_real share);
+
+    /* The nodes of a mixture, n <= DF_NODES of them; sums are DF_NODES lanes folded in halves.
+     * terms: term[k] = log_weights[k] - sharpness |x - alpha node_k|^2 of nodes:(n, dim), and -infinity for k >= n;
+     *        returns the largest.
+     * weights: weight[k] = exp(term[k] - largest) for all DF_NODES terms, none above largest; those below e^-708
+     *        are e^-708. Returns their sum.
+     * moment: returns sum_k weight[k] (column[k dim] - centre). */
+    double (*terms)(double *term, const double *log_weights, const double *nodes, size_t n, size_t dim,
+                    double alpha, double sharpness, const double *x);
+    double (*weights)(double *weight, const double *term, double largest);
+    double (*moment)(const double *weight, const double *column, size_t n, size_t dim, double centre);
 } df_kernels;
 
-/* The best set this machine can run, or the one named by the environment variable DIFFUSE_SIMD. */
+enum { DF_NODES = 64 };
+
+/* The best set this machine can run, or the one named by the environment variable DIFFUSE_SIMD: NULL when it
+ * is not one of them. */
 const df_kernels *df_kernels_get(void);
 
 /* The set of that name, or NULL when this build or this machine does not have it. */

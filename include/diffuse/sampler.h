@@ -32,6 +32,11 @@ void df_walk_denoise(df_walk *walk, df_level level);
 /* Fills z with the standard normals that belong to these rows and this step. */
 void df_walk_noise(df_walk *walk, size_t step);
 
+/* A Gaussian step back: x_before ~ N(of_x0 D(x) + of_x x, variance I). */
+typedef struct df_kernel {
+    double of_x0, of_x, variance;
+} df_kernel;
+
 typedef struct df_sampler {
     const char *name, *about;
     double order;            /* of the error per whole walk in the step size, 0: stochastic */
@@ -40,6 +45,8 @@ typedef struct df_sampler {
     const df_option *options;
     size_t options_size;     /* of the struct that `options` describes; at most DF_SAMPLER_OPTIONS */
     void (*step)(df_walk *walk, size_t i); /* x from levels[i] to levels[i + 1] */
+    /* The step from one level to a less noisy one, when it is Gaussian and its chain has a variational bound; else NULL. */
+    df_kernel (*kernel)(const void *options, df_level from, df_level to);
 } df_sampler;
 
 enum { DF_SAMPLER_OPTIONS = 256 };

@@ -2,25 +2,9 @@
 #ifndef DIFFUSE_SHAPE_H
 #define DIFFUSE_SHAPE_H
 
-#include "diffuse/arena.h"
+#include "diffuse/mixture.h"
 
 DF_BEGIN
-
-/* ---- points/mixture.c ---- */
-
-/* A mixture of isotropic Gaussians over the nodes of a low-dimensional latent:
- *     p(x) = sum_k weight_k N(x; node_k, s^2 I).
- * Everything in this project that has an exact answer is one of these. */
-typedef struct df_mixture {
-    size_t dim, count;
-    double *nodes;       /* (count, dim) */
-    double *log_weights; /* (count), summing to 1 after exp */
-    int *labels;         /* (count) class of each node, or NULL */
-    double s;            /* standard deviation of every component */
-} df_mixture;
-
-/* ln p(x; alpha, sigma) of x_t = alpha x_0 + sigma eps, in nats. A mixture with s = 0 needs sigma > 0. */
-double df_mixture_log_density(const df_mixture *mixture, double alpha, double sigma, const double *x);
 
 /* ---- points/shapes.c, points/dino.c, points/conventions.c ---- */
 
@@ -85,7 +69,11 @@ df_status df_cloud_open(df_cloud *cloud, df_arena *arena, const df_shape *shape,
  * float. */
 void df_cloud_points(const df_cloud *cloud, uint64_t seed, uint64_t first, size_t n, double *x, int *labels);
 
-/* The exact density on about `count` nodes; 0: as many as the noise needs, two for each s. DF_NO when the
+/* As many nodes as put neighbours at most s/2 apart: enough for a denoiser. An entropy to four digits wants more. 0 when
+ * there is no such number. */
+size_t df_cloud_node_count(const df_cloud *cloud);
+
+/* The exact density on about `count` nodes; 0: df_cloud_node_count, but at least 4096 on a curve. DF_NO when the
  * density is not known, or when no noise makes it infinite and `count` is 0. */
 df_status df_cloud_mixture(df_mixture *mixture, df_arena *arena, const df_cloud *cloud, size_t count,
                            df_error *error) DF_MUST_CHECK;

@@ -55,6 +55,7 @@ df_status df_npy_parse(df_table *table, df_arena *arena, const char *bytes, size
                        df_error *error) DF_MUST_CHECK;
 df_status df_csv_write_header(df_output *output, size_t columns, const char *const *names,
                               df_error *error) DF_MUST_CHECK;
+bool df_csv_needs_quotes(const char *name); /* such a column can be read but not written */
 void df_csv_write_row(df_output *output, const double *values, size_t columns);
 void df_npy_write_header(df_output *output, uint64_t rows, size_t columns);
 void df_npy_write_row(df_output *output, const double *values, size_t columns);

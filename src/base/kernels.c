@@ -53,8 +53,8 @@ static inline double fused(double a, double b, double c)
 #else
 /* a b + c rounded once, without hardware for it. The product of two floats is exact in double. The sum is
  * rounded to odd: when it is inexact and its last bit is even, it moves to the odd neighbour on the side of
- * the exact value. Rounding that to float cannot land on a false tie. (Boldo and Melquiond, "Emulation of
- * FMA and correctly rounded sums: proved algorithms using rounding to odd", IEEE Trans. Computers, 2008.) */
+ * the exact value. Rounding that to float cannot land on a false tie. (Boldo and Melquiond, "Emulation of a
+ * FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd", IEEE Trans. Computers, 2008.) */
 static inline float fused(float a, float b, float c)
 {
     const double product = (double)a * (double)b, addend = (double)c;
@@ -192,6 +192,87 @@ static void average(df_real *restrict mean, const df_real *restrict parameters, 
     for (size_t i = 0; i < n; i++) mean[i] += share * (parameters[i] - mean[i]);
 }
 
+/* ---- nodes of a mixture: the same, as long as the compiler sees the counts ---- */
+
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static inline double fold_largest(const double *a)
+{
+    double lane[DF_NODES / 2];
+    for (size_t j = 0; j < 32; j++) lane[j] = larger(a[j], a[j + 32]);
+    for (size_t j = 0; j < 16; j++) lane[j] = larger(lane[j], lane[j + 16]);
+    for (size_t j = 0; j < 8; j++) lane[j] = larger(lane[j], lane[j + 8]);
+    for (size_t j = 0; j < 4; j++) lane[j] = larger(lane[j], lane[j + 4]);
+    return larger(larger(lane[0], lane[2]), larger(lane[1], lane[3]));
+}
+
+static inline double fold_sum(const double *a)
+{
+    double lane[DF_NODES / 2];
+    for (size_t j = 0; j < 32; j++) lane[j] = a[j] + a[j + 32];
+    for (size_t j = 0; j < 16; j++) lane[j] += lane[j + 16];
+    for (size_t j = 0; j < 8; j++) lane[j] += lane[j + 8];
+    for (size_t j = 0; j < 4; j++) lane[j] += lane[j + 4];
+    return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+}
+
+static inline __attribute__((always_inline)) void fill_terms(double *restrict term, const double *restrict log_weights,
+                                                             const double *restrict nodes, size_t n, size_t dim,
+                                                             double alpha, double sharpness, const double *restrict x)
+{
+    for (size_t k = 0; k < n; k++) {
+        double square = 0;
+        for (size_t i = 0; i < dim; i++) {
+            const double d = x[i] - alpha * nodes[k * dim + i];
+            square += d * d;
+        }
+        term[k] = log_weights[k] - sharpness * square;
+    }
+}
+
+static double terms(double *restrict term, const double *restrict log_weights, const double *restrict nodes, size_t n,
+                    size_t dim, double alpha, double sharpness, const double *restrict x)
+{
+    if (n == DF_NODES && dim == 2) fill_terms(term, log_weights, nodes, DF_NODES, 2, alpha, sharpness, x);
+    else fill_terms(term, log_weights, nodes, n, dim, alpha, sharpness, x);
+    for (size_t k = n; k < DF_NODES; k++) term[k] = -HUGE_VAL;
+    return fold_largest(term);
+}
+
+/* df_exp without the far ends of its range, where 2^n must be applied in halves. Two short loops keep a processor
+ * busier than a long one. */
+static double weights(double *restrict weight, const double *restrict term, double largest)
+{
+    double rest[DF_NODES];
+    for (size_t k = 0; k < DF_NODES; k++) {
+        const double below = term[k] - largest, bounded = below < -708 ? -708 : below;
+        const double whole = df_nearest(bounded * DF_LOG2_E);
+        rest[k] = df_minus_ln2(bounded, whole);
+        weight[k] = df_two_to(whole);
+    }
+    for (size_t k = 0; k < DF_NODES; k++) weight[k] *= 1 + df_expm1_small(rest[k]);
+    return fold_sum(weight);
+}
+
+static inline __attribute__((always_inline)) void fill_products(double *restrict product, const double *restrict weight,
+                                                                const double *restrict column, size_t n, size_t dim,
+                                                                double centre)
+{
+    for (size_t k = 0; k < n; k++) product[k] = weight[k] * (column[k * dim] - centre);
+}
+
+static double moment(const double *restrict weight, const double *restrict column, size_t n, size_t dim, double centre)
+{
+    double lane[DF_NODES];
+    if (n == DF_NODES && dim == 2) fill_products(lane, weight, column, DF_NODES, 2, centre);
+    else fill_products(lane, weight, column, n, dim, centre);
+    for (size_t k = n; k < DF_NODES; k++) lane[k] = 0;
+    return fold_sum(lane);
+}
+
 #define JOIN(a, b) a##b
 #define SET_NAME(set) JOIN(df_kernels_, set)
 #define TEXT_OF(set) #set
@@ -200,4 +281,5 @@ static void average(df_real *restrict mean, const df_real *restrict parameters, 
 extern const df_kernels SET_NAME(DF_SET);
 const df_kernels SET_NAME(DF_SET) = {
     .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .waves = waves, .adam = adam, .average = average,
+    .terms = terms, .weights = weights, .moment = moment,
 };

@@ -230,12 +230,13 @@ void df_settings_help(df_text *out, const df_settings *settings)
 const char *df_peek_option(const char *const *words, size_t count, const char *name)
 {
     const size_t size = strlen(name);
+    const char *value = NULL;
     for (size_t i = 0; i < count && strcmp(words[i], "--") != 0; i++)
         if (strncmp(words[i], "--", 2) == 0 && strncmp(words[i] + 2, name, size) == 0) {
-            if (words[i][2 + size] == '=') return words[i] + 3 + size;
-            if (words[i][2 + size] == 0 && i + 1 < count) return words[i + 1];
+            if (words[i][2 + size] == '=') value = words[i] + 3 + size;
+            if (words[i][2 + size] == 0 && i + 1 < count) value = words[i + 1];
         }
-    return NULL;
+    return value;
 }
 
 static const df_option *find_letter(df_settings *const *list, char letter, df_settings **owner)

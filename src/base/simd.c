@@ -40,7 +40,8 @@ const char *const *df_kernels_names(void)
 const df_kernels *df_kernels_get(void)
 {
     const char *wanted = getenv("DIFFUSE_SIMD");
-    const df_kernels *chosen = wanted ? df_kernels_named(wanted) : NULL;
+    const df_kernels *chosen = NULL;
+    if (wanted && *wanted) return df_kernels_named(wanted);
     for (const char *const *name = df_kernels_names(); !chosen && *name; name++)
         if (!name[1]) chosen = df_kernels_named(*name);
     return chosen;

@@ -2,7 +2,7 @@
 #ifndef DIFFUSE_CLI_H
 #define DIFFUSE_CLI_H
 
-#include "diffuse/model.h"
+#include "diffuse/subject.h"
 #include "diffuse/table.h"
 
 /* What was typed after the sub-command's name. */
@@ -21,7 +21,9 @@ typedef struct command {
 } command;
 
 extern const command command_data, command_noise, command_train, command_sample, command_encode, command_decode,
-    command_interpolate, command_info, command_plot, command_papers, command_list;
+    command_interpolate, command_eval, command_likelihood,
+    command_field, command_compare,
+    command_info, command_plot, command_papers, command_list;
 
 /* NULL-terminated, in the order of the help. */
 extern const command *const commands[];
@@ -44,6 +46,16 @@ df_status parse(df_settings *const *list, words typed, const char **operands, si
 df_status parse_words(df_settings *const *list, words typed, const char **operands, size_t least, size_t most, const char *names,
                       df_arena *arena, df_error *error);
 
+/* Refuses those of the options, a NULL-terminated list of names, that were given though they would have no effect:
+ * "--rho is for --timestep-spacing karras". */
+df_status refuse_idle(const df_settings *given, const char *const *names, const char *purpose, df_error *error);
+
+/* The same for the options that are for shapes only, or for files only. */
+df_status check_data_options(const char *data, const df_settings *given, df_error *error);
+
+/* The same for the betas of a schedule that is not made of them. */
+df_status check_schedule_options(const df_settings *given, df_error *error);
+
 void help_table(df_text *out, const char *title, const df_option *table);
 
 /* ---- talk ---- */
@@ -55,6 +67,11 @@ void say(const output_options *options, const char *format, ...) DF_PRINTF(2, 3)
 const char *grouped(uint64_t count);
 
 /* ---- models as samplers see them ---- */
+
+/* The probability-flow ODE behind likelihoods: cut-offs in sigma/alpha, and Runge-Kutta steps. */
+#define ODE_LEAST 0.005
+#define ODE_MOST 50.0
+enum { ODE_STEPS = 64 };
 
 typedef struct sampler_choice {
     const df_sampler *sampler;
@@ -71,6 +88,9 @@ extern const df_option grid_table[];
  * knows. *levels: grid->steps + 1 of them. */
 df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler, uint64_t steps,
                     const df_schedule *schedule, df_arena *arena, df_error *error);
+
+/* *x:(rows, dim), scaled: the columns of the table that have the subject's names, or all when there are as many. */
+df_status subject_points(double **x, const df_subject *subject, const df_table *table, df_arena *arena, df_error *error);
 
 /* The points of a file for a model: its own columns by name, or all columns when there are as many; scaled. */
 df_status read_points(df_table *table, const df_model *model, const char *path, bool scaled, df_arena *arena,

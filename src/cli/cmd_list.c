@@ -43,24 +43,27 @@ static const struct {
 
 enum { LISTS = sizeof lists / sizeof *lists };
 
+static df_status say_what(const char *what, const char *const *names, df_error *error)
+{
+    if (!what) return df_fail(error, DF_USAGE, "say what to list: shapes, samplers, methods or presets");
+    const char *near = df_nearest_name(what, names);
+    return df_fail(error, DF_USAGE, "there is no list '%.60s'; it can be shapes, samplers, methods or presets%s%s%s", what,
+                   near ? "\n  did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 static df_status run(words typed, df_arena *arena, df_error *error)
 {
     const char *what;
     df_settings *const none[] = {NULL};
     const char *names[LISTS + 1] = {0};
     for (size_t i = 0; i < LISTS; i++) names[i] = lists[i].name;
-    df_text known = {0};
-    df_add_names(&known, names);
-    const df_status status = parse(none, typed, &what, 1, known.bytes ? known.bytes : "", arena, error);
-    for (size_t i = 0; status == DF_OK && i < LISTS; i++)
+    DF_TRY(parse_words(none, typed, &what, 0, 1, "", arena, error));
+    for (size_t i = 0; what && i < LISTS; i++)
         if (strcmp(what, lists[i].name) == 0) {
             lists[i].print();
-            df_text_free(&known);
             return DF_OK;
         }
-    df_fail(error, DF_USAGE, "say what to list: %s", known.bytes ? known.bytes : "");
-    df_text_free(&known);
-    return DF_USAGE;
+    return say_what(what, names, error);
 }
 
 static void help(df_text *out, words typed)

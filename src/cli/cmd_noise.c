@@ -90,6 +90,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     const char *source;
     forward f = {0};
     DF_TRY(parse(list, typed, &source, 1, "DATA", arena, error));
+    DF_TRY(check_data_options(source, &own, error));
+    DF_TRY(check_schedule_options(&schedule, error));
     if (o.frames && df_settings_given(&own, "t")) return df_fail(error, DF_USAGE, "--t and --frames cannot go together");
     DF_TRY(prepare(&f, source, &o, &config, arena, error));
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { STEPS = 50 };
+
 typedef struct options {
     uint64_t points, seed, frames;
     const char *sampler;
@@ -35,14 +37,18 @@ typedef struct request {
     df_sampling sampling;
 } request;
 
-static void print_steps(const request *q)
+static df_status print_steps(const request *q, df_error *error)
 {
     const df_schedule *schedule = &q->model.schedule;
-    printf("step,t,alpha,sigma,sigma_over_alpha\n");
+    df_output out;
+    DF_TRY(df_output_open(&out, q->out.output ? q->out.output : "-", q->out.overwrite, error));
+    df_output_print(&out, "step,t,alpha,sigma,sigma_over_alpha\n");
     for (size_t i = 0; i <= q->sampling.steps; i++) {
         const df_level l = q->sampling.levels[i];
-        printf("%zu,%.9g,%.9g,%.9g,%.9g\n", i, df_schedule_step(schedule, l), l.alpha, l.sigma, l.alpha > 0 ? l.sigma / l.alpha : 1e308);
+        df_output_print(&out, "%zu,%.9g,%.9g,%.9g,%.9g\n", i, df_schedule_step(schedule, l), l.alpha, l.sigma,
+                        l.alpha > 0 ? l.sigma / l.alpha : 1e308);
     }
+    return df_output_close(&out, error);
 }
 
 /* ---- trajectories: frame by frame, so they are kept whole ---- */
@@ -110,7 +116,8 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
     names[0] = "frame", names[1] = "t", names[2] = "i";
     memcpy(names + extra, q->model.names, dim * sizeof *names);
     if (q->own.trajectory) {
-        DF_NEW(arena, f.x, f.frames * f.points * dim, error);
+        f.x = df_alloc(arena, f.frames * f.points, dim * sizeof *f.x, error);
+        if (!f.x) return DF_LIMIT;
         q->sampling.hook = record;
         q->sampling.hook_self = &f;
     }
@@ -137,11 +144,12 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
 static void fit_frames(request *q)
 {
     if (!q->own.trajectory) return;
-    if (q->grid.steps == 0 && !q->choice.sampler->all_steps && q->own.frames > 51) q->grid.steps = q->own.frames - 1;
-    if (q->grid.steps != 0 && q->own.frames > q->grid.steps + 1) {
-        say(&q->out, "%llu steps have %llu frames, not %llu\n", (unsigned long long)q->grid.steps,
-            (unsigned long long)q->grid.steps + 1, (unsigned long long)q->own.frames);
-        q->own.frames = q->grid.steps + 1;
+    const bool all = q->choice.sampler->all_steps;
+    if (q->grid.steps == 0 && !all && q->own.frames > STEPS + 1) q->grid.steps = q->own.frames - 1;
+    const uint64_t steps = q->grid.steps ? q->grid.steps : all ? q->model.schedule.steps : STEPS;
+    if (q->own.frames > steps + 1) {
+        say(&q->out, "%s steps have %s frames, not %s\n", grouped(steps), grouped(steps + 1), grouped(q->own.frames));
+        q->own.frames = steps + 1;
     }
 }
 
@@ -160,14 +168,11 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     fit_frames(&q);
 
     df_level *levels;
-    DF_TRY(make_grid(&levels, &q.grid_settings, &q.grid, q.choice.sampler, 50, &q.model.schedule, arena, error));
+    DF_TRY(make_grid(&levels, &q.grid_settings, &q.grid, q.choice.sampler, STEPS, &q.model.schedule, arena, error));
     q.denoiser = df_model_denoiser(&q.model);
     q.sampling = (df_sampling){.denoiser = &q.denoiser, .sampler = q.choice.sampler, .options = q.choice.options, .levels = levels,
                                .steps = q.grid.steps, .seed = q.own.seed};
-    if (q.own.print_steps) {
-        print_steps(&q);
-        return DF_OK;
-    }
+    if (q.own.print_steps) return print_steps(&q, error);
     DF_TRY(write_all(&q, arena, error));
     say(&q.out, "%s points by %s in %s steps, seed %llu\n", grouped(q.own.points), q.choice.sampler->name, grouped(q.grid.steps),
         (unsigned long long)q.own.seed);

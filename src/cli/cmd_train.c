@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,6 +126,13 @@ static uint64_t row_step(const char *row)
     return strtoull(strncmp(row, key, sizeof key - 1) == 0 ? row + sizeof key - 1 : row, NULL, 10);
 }
 
+/* How a log of this run begins: with its header, or with the first key. */
+static const char *log_start(const job *j)
+{
+    if (is_jsonl(j->log_path)) return "{\"step\":";
+    return j->training.held_out ? "step,loss,gradient_norm,lr,held_out\n" : "step,loss,gradient_norm,lr\n";
+}
+
 /* Keeps the rows of an interrupted run up to the step it is resumed from. */
 static df_status keep_rows(job *j, df_arena *arena, df_error *error)
 {
@@ -132,6 +140,8 @@ static df_status keep_rows(job *j, df_arena *arena, df_error *error)
     size_t size;
     df_output output;
     DF_TRY(df_read_file(arena, j->log_path, (size_t)1 << 30, &bytes, &size, error));
+    if (size > 0 && strncmp(bytes, log_start(j), strlen(log_start(j))) != 0)
+        return df_fail(error, DF_USAGE, "%s is not the log of this run, so it cannot be continued; use another name", j->log_path);
     DF_TRY(df_output_open(&output, j->log_path, true, error));
     for (char *row = bytes, *end; row < bytes + size && (end = strchr(row, '\n')); row = end + 1)
         if (row_step(row) <= j->model.step) df_output_add(&output, row, (size_t)(end + 1 - row));
@@ -140,14 +150,16 @@ static df_status keep_rows(job *j, df_arena *arena, df_error *error)
 
 static df_status open_log(job *j, df_arena *arena, df_error *error)
 {
-    const bool old = j->log_path && access(j->log_path, F_OK) == 0, resumed = j->model.step > 0;
     if (!j->log_path) return DF_OK;
-    if (old && resumed) DF_TRY(keep_rows(j, arena, error));
+    struct stat about;
+    const bool goes_on = j->model.step > 0 && stat(j->log_path, &about) == 0 && S_ISREG(about.st_mode);
+    if (goes_on) DF_TRY(keep_rows(j, arena, error));
     else DF_TRY(df_output_check(j->log_path, j->out.overwrite, error));
-    j->log = fopen(j->log_path, old && resumed ? "a" : "w");
+    j->log = fopen(j->log_path, goes_on ? "a" : "w");
     if (!j->log) return df_fail(error, DF_IO, "%s: the log cannot be opened for writing", j->log_path);
-    if (!(old && resumed) && !is_jsonl(j->log_path))
-        fprintf(j->log, "step,loss,gradient_norm,lr%s\n", j->training.held_out ? ",held_out" : "");
+    fseek(j->log, 0, SEEK_END);
+    if (ftell(j->log) <= 0 && !is_jsonl(j->log_path)) fputs(log_start(j), j->log);
+    if (fflush(j->log) != 0) j->log_failed = true;
     return DF_OK;
 }
 
@@ -179,8 +191,8 @@ static df_status save(job *j, bool checkpoint, df_error *error)
 
 static void say_how_to_go_on(const job *j)
 {
-    say(&j->out, "step %s of %s is saved; to go on: diffuse train --resume %s\n", grouped(j->model.step),
-        grouped(j->model.config.train_steps), j->path);
+    say(&j->out, "step %s of %s is saved; to go on: diffuse train --resume %s%s%s\n", grouped(j->model.step),
+        grouped(j->model.config.train_steps), j->path, j->log_path ? " --log " : "", j->log_path ? j->log_path : "");
 }
 
 static df_status stop_early(job *j, const char *why, df_error *error)
@@ -262,13 +274,15 @@ static void print_settings(const job *j)
 
 static df_status run_one(job *j, df_arena *arena, df_error *error)
 {
+    const bool goes_on = j->own.resume && strcmp(j->path, j->own.resume) == 0;
+    if (!j->own.dry_run) DF_TRY(df_output_check(j->path, j->out.overwrite || goes_on, error));
     DF_TRY(build(j, arena, error));
     say_start(j);
     if (j->own.dry_run) {
         print_settings(j);
         return DF_OK;
     }
-    DF_TRY(df_output_check(j->path, j->out.overwrite || j->own.resume, error));
+    catch_signals();
     DF_TRY(open_log(j, arena, error));
     const df_status status = loop(j, error);
     if (j->log) fclose(j->log);
@@ -339,7 +353,10 @@ static df_status apply_preset(job *j, words typed, df_arena *arena, df_error *er
     size_t count = 0;
     for (const df_preset *p = df_presets; p->name; p++) {
         names[count++] = p->name;
-        if (strcmp(p->name, name) == 0) return df_settings_apply(j->settings.list, p->settings, arena, error);
+        if (strcmp(p->name, name) != 0) continue;
+        DF_TRY(df_settings_apply(j->settings.list, p->settings, arena, error));
+        for (df_settings *const *s = j->settings.list; *s; s++) (*s)->given = 0; /* only what is typed counts as given */
+        return DF_OK;
     }
     names[count] = NULL;
     const char *near = df_nearest_name(name, names);
@@ -353,6 +370,7 @@ static df_status resume(job *j, const char *data, df_arena *arena, df_error *err
         for (size_t i = 0; (*s)->table[i].name; i++)
             if ((*s)->given >> i & 1)
                 return df_fail(error, DF_USAGE, "--%s is settled by the checkpoint and cannot be given with --resume", (*s)->table[i].name);
+    if (j->own.preset) return df_fail(error, DF_USAGE, "--preset cannot go with --resume; the checkpoint settles it");
     if (j->own.seeds > 1) return df_fail(error, DF_USAGE, "--seeds cannot go with --resume");
     DF_TRY(df_model_load(&j->model, arena, j->own.resume, error));
     if (!j->model.m)
@@ -361,6 +379,21 @@ static df_status resume(job *j, const char *data, df_arena *arena, df_error *err
     if (data) j->model.config.data = data;
     if (!j->path) j->path = j->own.resume;
     return DF_OK;
+}
+
+/* What is missing, and what cannot go together. */
+static df_status check(const job *j, df_error *error)
+{
+    if (!j->model.config.data) return df_fail(error, DF_USAGE, "DATA is missing: a shape such as swissroll, or a file");
+    if (!j->path && !j->own.dry_run) return df_fail(error, DF_USAGE, "-o is missing: where the model goes, such as -o roll.safetensors");
+    if (j->path && strcmp(j->path, "-") == 0)
+        return df_fail(error, DF_USAGE, "a model cannot go to standard output; give a file's name after -o");
+    if (j->path && j->log_path && strcmp(j->path, j->log_path) == 0)
+        return df_fail(error, DF_USAGE, "-o and --log both name %s; the log needs another name", j->path);
+    if (j->own.seeds > 1 && j->own.time_limit > 0)
+        return df_fail(error, DF_USAGE, "--time-limit cannot go with --seeds, as each model would need its own time");
+    DF_TRY(check_data_options(j->model.config.data, &j->settings.config, error));
+    return check_schedule_options(&j->settings.schedule, error);
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)
@@ -378,14 +411,13 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(parse_words(list, typed, &data, 0, 1, "DATA", arena, error));
     j.path = j.out.output;
     j.log_path = j.own.log;
+    if (data && df_settings_given(&j.settings.config, "data"))
+        return df_fail(error, DF_USAGE, "DATA is given twice, as '%.60s' and as '%.60s'", data, j.model.config.data);
     if (j.own.resume) DF_TRY(resume(&j, data, arena, error));
     else if (data) j.model.config.data = data;
-    if (!j.model.config.data) return df_fail(error, DF_USAGE, "DATA is missing: a shape such as swissroll, or a file");
-    if (!j.path && !j.own.dry_run) return df_fail(error, DF_USAGE, "-o is missing: where the model goes, such as -o roll.safetensors");
-    if (j.path && strcmp(j.path, "-") == 0) return df_fail(error, DF_USAGE, "a model cannot go to standard output; give a file's name after -o");
+    DF_TRY(check(&j, error));
 
-    catch_signals();
-    const df_status status = j.own.seeds > 1 ? run_seeds(&j, error) : run_one(&j, arena, error);
+    const df_status status = j.own.seeds > 1 && !j.own.dry_run ? run_seeds(&j, error) : run_one(&j, arena, error);
     if (status == DF_STOPPED) {
         df_arena_free(arena);
         signal(stop_signal, SIG_DFL);

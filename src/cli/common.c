@@ -1,6 +1,8 @@
 /* common.c -- options, talk and models, as all sub-commands use them. */
 #include "cli.h"
 
+#include "diffuse/shape.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,6 +71,30 @@ df_status parse(df_settings *const *list, words typed, const char **operands, si
     return parse_words(list, typed, operands, wanted, wanted, names, arena, error);
 }
 
+df_status refuse_idle(const df_settings *given, const char *const *names, const char *purpose, df_error *error)
+{
+    for (; *names; names++)
+        if (df_settings_given(given, *names)) return df_fail(error, DF_USAGE, "--%s is for %s", *names, purpose);
+    return DF_OK;
+}
+
+df_status check_data_options(const char *data, const df_settings *given, df_error *error)
+{
+    static const char *const of_shapes[] = {"points", "noise", NULL}, *const of_files[] = {"columns", NULL};
+    char purpose[128];
+    const bool is_shape = df_find_shape(data) != NULL;
+    snprintf(purpose, sizeof purpose, "%s, and %.80s is a %s", is_shape ? "files" : "shapes", data, is_shape ? "shape" : "file");
+    return refuse_idle(given, is_shape ? of_files : of_shapes, purpose, error);
+}
+
+df_status check_schedule_options(const df_settings *given, df_error *error)
+{
+    static const char *const of_betas[] = {"beta-start", "beta-end", "betas-as-given", NULL};
+    const df_schedule_config *config = given->values;
+    if (config->beta_schedule != DF_BETA_COSINE) return DF_OK;
+    return refuse_idle(given, of_betas, "--beta-schedule linear or scaled-linear", error);
+}
+
 void help_table(df_text *out, const char *title, const df_option *table)
 {
     df_settings_help(out, &(df_settings){.title = title, .table = table});
@@ -132,10 +158,12 @@ static void fit_range(df_grid_config *grid, const df_settings *given, const df_s
 df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler, uint64_t steps,
                     const df_schedule *schedule, df_arena *arena, df_error *error)
 {
+    static const char *const of_karras[] = {"sigma-min", "sigma-max", "rho", NULL};
     if (grid->steps == 0) {
         grid->steps = sampler->all_steps ? schedule->steps : steps;
         if (sampler->all_steps && !df_settings_given(given, "timestep-spacing")) grid->spacing = DF_SPACING_TRAILING;
     }
+    if (grid->spacing != DF_SPACING_KARRAS) DF_TRY(refuse_idle(given, of_karras, "--timestep-spacing karras", error));
     fit_range(grid, given, schedule);
     DF_NEW(arena, *levels, grid->steps + 1, error);
     return df_grid_init(*levels, grid, schedule, error);
@@ -173,5 +201,34 @@ df_status read_points(df_table *table, const df_model *model, const char *path, 
         return df_fail(error, DF_INPUT, "%s has %zu columns; the model works on %zu, named %s, ...", path, table->columns, model->dim,
                        model->names[0]);
     if (scaled) df_transform_apply(&model->transform, table->values, table->rows);
+    return DF_OK;
+}
+
+static bool find_columns(size_t *columns, const df_table *table, const char *const *names, size_t dim)
+{
+    for (size_t i = 0; i < dim; i++) {
+        size_t c = 0;
+        while (c < table->columns && strcmp(table->names[c], names[i]) != 0) c++;
+        if (c == table->columns) return false;
+        columns[i] = c;
+    }
+    return true;
+}
+
+df_status subject_points(double **x, const df_subject *subject, const df_table *table, df_arena *arena, df_error *error)
+{
+    const size_t dim = subject->dim;
+    size_t *columns;
+    DF_NEW(arena, columns, dim, error);
+    DF_NEW(arena, *x, table->rows * dim, error);
+    if (!find_columns(columns, table, subject->names, dim)) {
+        if (table->columns != dim)
+            return df_fail(error, DF_INPUT, "%s has %zu columns; %s works on %zu, named %s, ...", table->path, table->columns, subject->name,
+                           dim, subject->names[0]);
+        for (size_t i = 0; i < dim; i++) columns[i] = i;
+    }
+    for (size_t r = 0; r < table->rows; r++)
+        for (size_t i = 0; i < dim; i++) (*x)[r * dim + i] = table->values[r * table->columns + columns[i]];
+    df_transform_apply(&subject->transform, *x, table->rows);
     return DF_OK;
 }

@@ -11,7 +11,7 @@
 #define VERSION "0.1.0"
 
 const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_sample,
-                                   &command_encode, &command_decode, &command_interpolate, &command_info,
+                                   &command_encode, &command_decode, &command_interpolate, &command_eval, &command_compare, &command_likelihood, &command_field, &command_info,
                                    &command_plot,   &command_papers, &command_list,   NULL};
 
 static const char examples[] = "  diffuse train swissroll -o roll.safetensors\n"
@@ -117,7 +117,7 @@ static df_status run(words typed, const char **name, df_arena *arena, df_error *
     words rest = {typed.word + 1, typed.count - 1};
     bool help = asks_for_help(rest);
     if (strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) {
-        if (!rest.count) {
+        if (!rest.count || strcmp(rest.word[0], "help") == 0) {
             print_help();
             return DF_OK;
         }
@@ -143,6 +143,7 @@ int main(int count, char **arguments)
     const char *name = NULL;
     occupy_standard_streams();
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_DFL); /* a reader that goes away is no error to talk about, whatever the parent ignores */
     df_status status = run((words){(const char *const *)arguments + 1, count > 0 ? (size_t)count - 1 : 0}, &name, &arena, &error);
     if (status == DF_OK && (fflush(stdout) != 0 || ferror(stdout)))
         status = df_fail(&error, DF_IO, "standard output: the text could not be written");

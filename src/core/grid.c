@@ -20,7 +20,7 @@ static size_t visited(int spacing, size_t k, size_t steps, size_t all)
 {
     const double n = (double)steps, t = (double)all, i = (double)k;
     switch (spacing) {
-    case DF_SPACING_LEADING: return 1 + k * (all / steps);
+    case DF_SPACING_LEADING: return 1 + k * all / steps;
     case DF_SPACING_LINSPACE: return steps == 1 ? all : 1 + nearest(i * (t - 1) / (n - 1));
     case DF_SPACING_TRAILING: return nearest(t - (n - 1 - i) * t / n);
     default: return nearest(t * (i + 1) * (i + 1) / (n * n));

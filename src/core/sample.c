@@ -19,12 +19,30 @@ void df_walk_noise(df_walk *walk, size_t step)
                    .step = (uint32_t)step, .purpose = DF_FOR_STEP});
 }
 
+/* Clean data is never asked about: a walk ends or begins there. */
+static df_status check_levels(const df_sampling *s, df_error *error)
+{
+    const df_level least = s->denoiser->least, most = s->denoiser->most;
+    const double rounding = 1 + 1e-9;
+    for (size_t i = 0; i <= s->steps; i++) {
+        const df_level level = s->levels[i];
+        if (level.sigma <= 0) continue;
+        if (level.sigma * most.alpha > most.sigma * level.alpha * rounding ||
+            level.sigma * least.alpha * rounding < least.sigma * level.alpha)
+            return df_fail(error, DF_USAGE,
+                           "level %zu of the grid, sigma/alpha %g, is outside of what the denoiser knows, %g to %g", i,
+                           level.sigma / level.alpha, least.sigma / least.alpha, most.sigma / most.alpha);
+    }
+    return DF_OK;
+}
+
 df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
 {
     const df_denoiser *denoiser = s->denoiser;
     if (s->sampler->needs_independent && !denoiser->independent)
         return df_fail(error, DF_USAGE, "sampler %s needs a model whose noise and data were independent in training; this one's were coupled",
                        s->sampler->name);
+    DF_TRY(check_levels(s, error));
     const size_t size = DF_ROWS * denoiser->dim;
     df_walk *walk = &s->walk;
     *walk = (df_walk){.denoiser = denoiser, .levels = s->levels, .steps = s->steps, .options = s->options,

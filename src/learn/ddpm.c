@@ -59,12 +59,13 @@ static double target(const df_example *e, double *target)
     df_prediction_target(target, e->prediction, e->level, e->x0, e->eps, e->dim);
     if (options->loss == SIMPLE) return 1;
 
+    /* From x0 to eps and v, not from eps: where alpha is 0 the weight of eps is infinite, the others are not. */
     const kernel k = between(e->before, e->level);
     const double s2 = e->level.sigma * e->level.sigma, a2 = e->level.alpha * e->level.alpha;
-    const double weight_of_eps = k.added / (2 * k.kept * k.kept * s2);
-    return e->prediction == DF_PREDICT_EPS  ? weight_of_eps
-           : e->prediction == DF_PREDICT_X0 ? weight_of_eps * a2 / s2
-                                            : weight_of_eps * a2;
+    const double weight_of_x0 = e->before.alpha * e->before.alpha * k.added / (2 * s2 * s2);
+    return e->prediction == DF_PREDICT_X0  ? weight_of_x0
+           : e->prediction == DF_PREDICT_V ? weight_of_x0 * s2
+                                           : weight_of_x0 * s2 / a2;
 }
 
 static const df_objective objective = {
@@ -82,27 +83,30 @@ static const df_option sampling_options[] = {
      .value = "fixed-small", .help = "noise added by each step, from the posterior (Eq. 7) or beta_t"},
     {0}};
 
+static df_kernel reverse(const void *options, df_level t, df_level before)
+{
+    const kernel k = between(before, t);
+    const double s2 = t.sigma * t.sigma, s2_before = before.sigma * before.sigma;
+    return (df_kernel){.of_x0 = before.alpha * k.added / s2, .of_x = k.kept * s2_before / s2,
+                       .variance = ((const sampling *)options)->variance == FIXED_LARGE ? k.added : k.added * s2_before / s2};
+}
+
 static void step(df_walk *walk, size_t i)
 {
-    const sampling *options = walk->options;
-    const df_level t = walk->levels[i], before = walk->levels[i + 1];
-    const kernel k = between(before, t);
-    const double s2 = t.sigma * t.sigma;
-    const double of_x0 = before.alpha * k.added / s2, of_x = k.kept * before.sigma * before.sigma / s2;
-    const double variance = options->variance == FIXED_LARGE ? k.added : k.added * before.sigma * before.sigma / s2;
+    const df_kernel k = reverse(walk->options, walk->levels[i], walk->levels[i + 1]);
     const bool last = i + 1 == walk->steps;
-    const double noise = last ? 0 : sqrt(variance);
+    const double noise = last ? 0 : sqrt(k.variance);
 
-    df_walk_denoise(walk, t);
+    df_walk_denoise(walk, walk->levels[i]);
     df_walk_noise(walk, i);
     for (size_t j = 0; j < walk->n * walk->dim; j++)
-        walk->x[j] = of_x0 * walk->x0[j] + of_x * walk->x[j] + noise * walk->z[j];
+        walk->x[j] = k.of_x0 * walk->x0[j] + k.of_x * walk->x[j] + noise * walk->z[j];
 }
 
 static const df_sampler sampler = {
     .name = "ddpm", .about = "ancestral sampling, every step of the schedule unless --steps says fewer",
     .all_steps = true, .needs_independent = true,
-    .options = sampling_options, .options_size = sizeof(sampling), .step = step};
+    .options = sampling_options, .options_size = sizeof(sampling), .step = step, .kernel = reverse};
 
 const df_paper df_paper_ddpm = {
     .key = "ddpm", .title = "Denoising Diffusion Probabilistic Models", .authors = "Ho, Jain, Abbeel",

@@ -9,10 +9,13 @@ static double square(double a)
     return a * a;
 }
 
-/* The nearest place on the segment from node k to node k + 1, as a fraction of it; *r2: squared distance. */
-static double project(const double *a, const double *b, const double *x, double *r2)
+/* The nearest place on the segment from a to b, as a fraction of it; *r2: squared distance. A segment longer than
+ * `jump` is no part of the curve. */
+static double project(const double *a, const double *b, const double *x, double jump, double *r2)
 {
     const double dx = b[0] - a[0], dy = b[1] - a[1], length2 = dx * dx + dy * dy;
+    *r2 = HUGE_VAL;
+    if (length2 > square(jump)) return 0;
     double part = length2 > 0 ? ((x[0] - a[0]) * dx + (x[1] - a[1]) * dy) / length2 : 0;
     part = part < 0 ? 0 : part > 1 ? 1 : part;
     *r2 = square(x[0] - a[0] - part * dx) + square(x[1] - a[1] - part * dy);
@@ -20,7 +23,7 @@ static double project(const double *a, const double *b, const double *x, double 
 }
 
 /* u* and r of one point. */
-static void nearest(double *u, double *r, const double *nodes, size_t count, const double *x)
+static void nearest(double *u, double *r, const double *nodes, size_t count, double jump, const double *x)
 {
     size_t best = 0;
     double least = HUGE_VAL;
@@ -34,7 +37,7 @@ static void nearest(double *u, double *r, const double *nodes, size_t count, con
     double place = (double)best;
     for (size_t k = best > 0 ? best - 1 : 0; k <= best && k + 1 < count; k++) {
         double r2;
-        const double part = project(nodes + 2 * k, nodes + 2 * k + 2, x, &r2);
+        const double part = project(nodes + 2 * k, nodes + 2 * k + 2, x, jump, &r2);
         if (r2 < least) {
             least = r2;
             place = (double)k + part;
@@ -84,7 +87,7 @@ df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nod
     DF_NEW(arena, r, n, error);
     size_t off = 0;
     for (size_t i = 0; i < n; i++) {
-        nearest(&u[i], &r[i], nodes, count, x + 2 * i);
+        nearest(&u[i], &r[i], nodes, count, 2 * s, x + 2 * i);
         if (!(r[i] <= 4 * s)) off++;
     }
     count_stretches(fit, u, n);

@@ -3,6 +3,7 @@
 
 #include "diffuse/shape.h"
 #include "diffuse/table.h"
+#include "diffuse/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -93,6 +94,18 @@ static void drop_labels(df_data *data, df_table *table)
     data->dim = kept;
 }
 
+/* Nine digits give a float back to whoever reads them as a float. What is the nine-digit text of a float becomes that
+ * float, and nothing else changes: so points learned from a CSV of this program are the points that it made. */
+static double as_made(double x)
+{
+    const double rounded = (double)(float)x;
+    char digits[32];
+    double back;
+    if (rounded == x || !(fabs(rounded - x) <= 1e-8 * fabs(x))) return x;
+    snprintf(digits, sizeof digits, "%.9g", rounded);
+    return df_parse_double(digits, &back) && back == x ? rounded : x;
+}
+
 static df_status load_file(df_data *data, df_arena *arena, const char *path, const char *columns, df_error *error)
 {
     df_table table;
@@ -100,6 +113,11 @@ static df_status load_file(df_data *data, df_arena *arena, const char *path, con
     data->dim = table.columns;
     if (!columns) drop_labels(data, &table);
     if (data->dim == 0) return df_fail(error, DF_INPUT, "%s: there is no column of points besides the labels", path);
+    for (size_t c = 0; c < data->dim; c++)
+        if (df_csv_needs_quotes(table.names[c]))
+            return df_fail(error, DF_INPUT, "%s: samples could not be written with the name of column %zu; let it be plain text "
+                           "without commas, semicolons, quotes or blanks at its ends, and not a number", path, c + 1);
+    for (size_t i = 0; i < table.rows * data->dim; i++) table.values[i] = as_made(table.values[i]);
     data->rows = table.rows;
     data->x = table.values;
     data->names = (const char **)table.names;

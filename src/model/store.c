@@ -4,6 +4,7 @@
 #include "diffuse/file.h"
 #include "diffuse/json.h"
 #include "diffuse/safetensors.h"
+#include "diffuse/table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -212,7 +213,7 @@ static df_status read_names(df_model *model, const df_safetensors *file, df_aren
     DF_NEW(arena, model->names, model->dim, error);
     size_t i = 0;
     for (const df_json *item = list->child; item; item = item->next) {
-        if (item->kind != DF_JSON_STRING || !*item->text || strpbrk(item->text, ",;\"\n\r\t"))
+        if (item->kind != DF_JSON_STRING || df_csv_needs_quotes(item->text))
             return df_fail(error, DF_INPUT, "the name of column %zu cannot stand in a CSV", i + 1);
         model->names[i++] = item->text;
     }
@@ -293,7 +294,9 @@ static df_status read_tensors(df_model *model, const df_safetensors *file, df_er
 static df_status check_size(const df_model *model, const df_safetensors *file, df_error *error)
 {
     const df_network_config *n = &model->config.network;
-    const uint64_t least = 2 * sizeof(float) * n->hidden * (n->hidden * (n->layers - 1) + 1);
+    const uint64_t inputs = n->point_features == DF_POINTS_RAW ? model->dim : 2 * n->point_waves;
+    const uint64_t frequencies = n->point_features == DF_POINTS_FOURIER ? model->dim * n->point_waves : 0;
+    const uint64_t least = sizeof(float) * (2 * n->hidden * (inputs + n->hidden * (n->layers - 1) + 1) + frequencies);
     if (least > file->file_size)
         return df_fail(error, DF_INPUT, "a network of %llu layers of %llu does not fit in its %zu bytes", (unsigned long long)n->layers,
                        (unsigned long long)n->hidden, file->file_size);
@@ -309,6 +312,9 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
     DF_TRY(read_names(model, file, arena, error));
     DF_TRY(read_config(model, file, arena, error));
     DF_TRY(read_count(file, "diffuse.step", &model->step, error));
+    if (model->step > model->config.train_steps)
+        return df_fail(error, DF_INPUT, "diffuse.step %llu is beyond its %llu training steps", (unsigned long long)model->step,
+                       (unsigned long long)model->config.train_steps);
     DF_TRY(read_loss_sum(model, file, error));
     DF_TRY(read_crc(model, file, error));
     model->transform.dim = model->dim;

@@ -50,10 +50,15 @@ static df_embedding point_embedding(const df_network *network)
                           .raw = together, .frequencies = network->frequencies};
 }
 
+static size_t level_waves(const df_network_config *c)
+{
+    return c->level_features == DF_LEVEL_RAW ? 0 : c->level_waves;
+}
+
 static df_embedding level_embedding(const df_network *network)
 {
     const df_network_config *c = &network->config;
-    return (df_embedding){.inputs = 1, .waves = c->level_features == DF_LEVEL_RAW ? 0 : c->level_waves,
+    return (df_embedding){.inputs = 1, .waves = level_waves(c),
                           .raw = c->level_features != DF_LEVEL_SINUSOIDAL,
                           .frequencies = network->frequencies + network->point_frequency_count};
 }
@@ -107,9 +112,10 @@ df_status df_network_init(df_network *network, const df_network_config *config, 
                           df_error *error)
 {
     *network = (df_network){.config = *config, .kernels = df_kernels_get()};
+    if (!network->kernels) return df_fail(error, DF_USAGE, "DIFFUSE_SIMD names kernels that this machine cannot run");
     const df_embedding points = point_embedding(network);
     network->point_frequency_count = points.waves * points.inputs;
-    network->frequency_count = network->point_frequency_count + level_embedding(network).waves;
+    network->frequency_count = network->point_frequency_count + level_waves(config);
     DF_NEW(arena, network->frequencies, network->frequency_count, error);
     choose_frequencies(network, seed);
 

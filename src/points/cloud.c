@@ -163,9 +163,28 @@ void df_cloud_points(const df_cloud *cloud, uint64_t seed, uint64_t first, size_
 
 /* ---- nodes ---- */
 
+static const double NODES_MOST = 1e7;
+
 static size_t round_up(double count, size_t multiple)
 {
     return ((size_t)ceil(count) + multiple - 1) / multiple * multiple;
+}
+
+/* Length of the curve or surface of the area if the point moved fastest everywhere, over the length or surface of a
+ * node's share. */
+static double nodes_needed(const df_cloud *cloud)
+{
+    const df_shape *shape = cloud->shape;
+    const double spacing = 0.5 * cloud->noise / cloud->scale;
+    if (shape->strokes) return cloud->length / spacing;
+    return shape->latents == 2 ? shape->speed[0] * shape->speed[1] / (spacing * spacing) : shape->speed[0] / spacing;
+}
+
+size_t df_cloud_node_count(const df_cloud *cloud)
+{
+    if (cloud->shape->dots) return cloud->shape->dots;
+    const double needed = nodes_needed(cloud);
+    return needed > 0 && needed <= NODES_MOST ? (size_t)ceil(needed) : 0;
 }
 
 /* The grid is regular in u. Where the point moves fastest, two neighbours are at most s/2 apart. */
@@ -184,16 +203,14 @@ static df_status choose_grid(size_t grid[2], const df_cloud *cloud, size_t count
                        "try a noise above 0, such as 0.05", shape->name);
     }
     const bool area = shape->latents == 2;
-    const double spacing = 0.5 * cloud->noise / cloud->scale, fewest = 4096.0, most = 1e7;
-    const double extent = area ? speed[0] * speed[1] : speed[0];
-    const double needed = extent / (area ? spacing * spacing : spacing);
+    const double needed = nodes_needed(cloud), fewest = 4096.0;
     const double nodes = count ? (double)count : area || needed > fewest ? needed : fewest;
-    if (nodes > most) {
+    if (nodes > NODES_MOST) {
         return df_fail(error, DF_LIMIT, "the density of %s with noise %g wants %.3g nodes, more than %g\n"
-                       "try a larger noise", shape->name, cloud->noise, nodes, most);
+                       "try a larger noise", shape->name, cloud->noise, nodes, NODES_MOST);
     }
     if (area) {
-        const double density = sqrt(nodes / extent);
+        const double density = sqrt(nodes / (speed[0] * speed[1]));
         grid[0] = round_up(density * speed[0], AREA_PARTS);
         grid[1] = round_up(density * speed[1], AREA_PARTS);
     } else {

@@ -382,7 +382,7 @@ df_status df_csv_parse(df_table *table, df_arena *arena, char *bytes, size_t siz
 /* Writing. */
 
 /* The dialect that every reader takes has no quotes, so a name must do without them. */
-static bool needs_quotes(const char *name)
+bool df_csv_needs_quotes(const char *name)
 {
     for (const char *letter = name; *letter; letter++)
         if ((unsigned char)*letter < ' ' || strchr(",;\"", *letter)) return true;
@@ -393,7 +393,7 @@ static bool needs_quotes(const char *name)
 df_status df_csv_write_header(df_output *output, size_t columns, const char *const *names, df_error *error)
 {
     for (size_t c = 0; c < columns; c++) {
-        if (needs_quotes(names[c]))
+        if (df_csv_needs_quotes(names[c]))
             return df_fail(error, DF_INPUT,
                            "%s: the column name '%s' needs quotes, which are not written; rename it",
                            output->path, show(names[c]).text);

@@ -25,7 +25,7 @@ const df_option df_schedule_options[] = {
      .help = "rescale the schedule so that nothing of the data is left at step T"},
     {0}};
 
-static const double BETA_MOST = 0.999;
+static const double BETA_MOST = 0.999, SIGNAL_LEAST = 1e-100;
 
 /* beta_t = 1 - abar_t / abar_(t-1), for t = 1 .. T. */
 static double linear_beta(const df_schedule_config *c, size_t t)
@@ -80,10 +80,14 @@ df_status df_schedule_init(df_schedule *schedule, const df_schedule_config *conf
         const double b = beta(config, t);
         noise = noise * (1 - b) + b;
         signal *= 1 - b;
+        if (signal < SIGNAL_LEAST)
+            return df_fail(error, DF_USAGE, "nothing of the data is left after step %zu of %zu: alpha-bar is %.2g\n"
+                           "  try a lower --beta-end or fewer --timesteps", t, schedule->steps, signal);
         schedule->levels[t] = (df_level){sqrt(signal), sqrt(noise)};
     }
     if (config->zero_terminal_snr) remove_terminal_signal(schedule);
-    for (size_t t = 1; t <= schedule->steps && config->shift != 1; t++) {
+    /* Whatever the shift, this also takes alpha^2 + sigma^2 back to 1 after many rounded products. */
+    for (size_t t = 1; t <= schedule->steps; t++) {
         const df_level level = schedule->levels[t];
         schedule->levels[t] = df_level_from_ratio(level.alpha > 0 ? config->shift * level.sigma / level.alpha : HUGE_VAL);
     }

@@ -1,0 +1,204 @@
+/* cmd_likelihood.c -- `diffuse likelihood`: how probable points are under a model, in nats. */
+#include "cli.h"
+
+#include "diffuse/subject.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct options {
+    uint64_t ode_steps, seed;
+    double least, most;
+    bool ode, bound;
+    const char *sampler;
+} options;
+
+#define AT(member) .offset = offsetof(options, member)
+static const df_option table[] = {
+    {.name = "ode-steps", .kind = DF_COUNT, AT(ode_steps), .value = "64", .low = 2, .high = 100000, .shown = "N",
+     .help = "Runge-Kutta steps of the probability-flow ODE"},
+    {.name = "least", .kind = DF_NUMBER, AT(least), .value = "0.005", .low = 1e-6, .high = 1, .shown = "S",
+     .help = "cut-off: the density after this much noise, sigma/alpha, stands for the data's"},
+    {.name = "most", .kind = DF_NUMBER, AT(most), .value = "50", .low = 1, .high = 1e6, .shown = "S",
+     .help = "cut-off: at this sigma/alpha the points are taken to be Gaussian"},
+    {.name = "ode", .kind = DF_FLAG, AT(ode), .help = "use the ODE for exact: and ideal: too, instead of their closed form"},
+    {.name = "bound", .kind = DF_FLAG, AT(bound), .help = "the variational bound of the discrete chain instead; FILE gets its terms, step by step"},
+    {.name = "sampler", .kind = DF_WORD, AT(sampler), .value = "ddpm", .shown = "NAME", .help = "whose chain --bound is about"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S",
+     .help = "decides the noise of --bound"},
+    {0}};
+#undef AT
+
+typedef struct request {
+    options own;
+    output_options out;
+    df_schedule_config schedule;
+    df_grid_config grid;
+    df_settings own_settings, output, schedule_settings, grid_settings;
+    sampler_choice choice;
+    df_subject subject;
+    df_table table;
+    double *x, *values; /* (rows, dim) scaled; (rows) */
+} request;
+
+static double standard_error(const double *values, size_t n, double *mean)
+{
+    double error;
+    df_mean_error(mean, &error, values, n);
+    return error;
+}
+
+/* ---- the density ---- */
+
+static df_status by_ode(double *values, request *q, size_t steps, size_t rows, df_arena *arena, df_error *error)
+{
+    df_flow flow = {.denoiser = &q->subject.denoiser, .from = q->own.least, .to = q->own.most, .steps = steps};
+    DF_TRY(df_flow_init(&flow, arena, error));
+    return df_log_likelihood(values, &flow, q->x, rows, arena, error);
+}
+
+/* The largest change on the first points when the ODE takes half as many steps. */
+static df_status tolerance(double *most, request *q, df_arena *arena, df_error *error)
+{
+    double coarse[DF_ROWS];
+    const size_t rows = q->table.rows < DF_ROWS ? q->table.rows : DF_ROWS;
+    DF_TRY(by_ode(coarse, q, q->own.ode_steps / 2, rows, arena, error));
+    *most = 0;
+    for (size_t r = 0; r < rows; r++) *most = fmax(*most, fabs(coarse[r] - q->values[r]));
+    return DF_OK;
+}
+
+static df_status densities(request *q, df_arena *arena, df_error *error)
+{
+    const df_subject *s = &q->subject;
+    if (s->is_model || q->own.ode) return by_ode(q->values, q, q->own.ode_steps, q->table.rows, arena, error);
+    const double least = s->mixture.s > 0 ? 0 : q->own.least;
+    for (size_t r = 0; r < q->table.rows; r++) q->values[r] = df_mixture_log_density(&s->mixture, 1, least, q->x + r * s->dim);
+    return DF_OK;
+}
+
+static df_status write_densities(request *q, df_arena *arena, df_error *error)
+{
+    const size_t columns = q->table.columns;
+    const char **names;
+    double *row;
+    df_table_writer writer;
+    DF_NEW(arena, names, columns + 1, error);
+    DF_NEW(arena, row, columns + 1, error);
+    for (size_t c = 0; c < columns; c++) {
+        names[c] = q->table.names[c];
+        if (strcmp(names[c], "log_density") == 0)
+            return df_fail(error, DF_USAGE, "%s already has a column log_density", q->table.path);
+    }
+    names[columns] = "log_density";
+    DF_TRY(df_table_open(&writer, q->out.output ? q->out.output : "-", q->out.overwrite, columns + 1, names, q->table.rows, error));
+    for (size_t r = 0; r < q->table.rows; r++) {
+        memcpy(row, q->table.values + r * columns, columns * sizeof *row);
+        row[columns] = q->values[r];
+        const df_status status = df_table_write(&writer, row, 1, error);
+        if (status != DF_OK) {
+            df_table_abandon(&writer);
+            return status;
+        }
+    }
+    return df_table_close(&writer, error);
+}
+
+/* Nats and bits, a point and a coordinate, in the data's units and scaled: said once each, so that no reader has to guess. */
+static void say_units(const request *q, const char *what, double mean, double error)
+{
+    const double volume = df_log_volume(&q->subject.transform), dim = (double)q->subject.dim, ln2 = 0.69314718055994530942;
+    say(&q->out, "%s, mean of %s points:\n", what, grouped(q->table.rows));
+    say(&q->out, "  %-34s %12.5f +- %.5f nats  %12.5f bits\n", "a point, in the data's units", mean, error, mean / ln2);
+    say(&q->out, "  %-34s %12.5f +- %.5f nats  %12.5f bits\n", "a coordinate, in the data's units", mean / dim, error / dim, mean / dim / ln2);
+    say(&q->out, "  %-34s %12.5f +- %.5f nats  %12.5f bits\n", "a point, scaled to unit variance", mean + volume, error, (mean + volume) / ln2);
+}
+
+static df_status run_density(request *q, df_arena *arena, df_error *error)
+{
+    double mean, change = 0;
+    const bool by_formula = !q->subject.is_model && !q->own.ode;
+    DF_TRY(densities(q, arena, error));
+    if (!by_formula) DF_TRY(tolerance(&change, q, arena, error));
+    for (size_t r = 0; r < q->table.rows; r++) q->values[r] -= df_log_volume(&q->subject.transform);
+    DF_TRY(write_densities(q, arena, error));
+    const double se = standard_error(q->values, q->table.rows, &mean);
+    say_units(q, "ln p", mean, se);
+    if (by_formula) say(&q->out, "  in closed form\n");
+    else say(&q->out, "  ODE of %s steps over sigma/alpha %g to %g; half as many change a point by at most %.1e\n",
+             grouped(q->own.ode_steps), q->own.least, q->own.most, change);
+    return DF_OK;
+}
+
+/* ---- the bound ---- */
+
+static df_status write_terms(const request *q, const df_bound *bound, double prior, const double *terms, df_error *error)
+{
+    static const char *const names[] = {"step", "t", "sigma_over_alpha", "nats"};
+    df_table_writer writer;
+    DF_TRY(df_table_open(&writer, q->out.output, q->out.overwrite, 4, names, bound->steps + 1, error));
+    df_status status = DF_OK;
+    for (size_t i = 0; i <= bound->steps && status == DF_OK; i++) {
+        const df_level level = bound->levels[i > 0 ? i - 1 : 0];
+        const double row[] = {(double)i, df_schedule_step(&q->subject.schedule, level),
+                              level.alpha > 0 ? level.sigma / level.alpha : 1e308, i > 0 ? terms[i - 1] : prior};
+        status = df_table_write(&writer, row, 1, error);
+    }
+    if (status == DF_OK) return df_table_close(&writer, error);
+    df_table_abandon(&writer);
+    return status;
+}
+
+static df_status run_bound(request *q, df_arena *arena, df_error *error)
+{
+    df_level *levels;
+    double prior, mean, *terms;
+    DF_TRY(make_grid(&levels, &q->grid_settings, &q->grid, q->choice.sampler, 50, &q->subject.schedule, arena, error));
+    DF_NEW(arena, terms, q->grid.steps, error);
+    const df_bound bound = {.denoiser = &q->subject.denoiser, .sampler = q->choice.sampler, .options = q->choice.options,
+                            .levels = levels, .steps = q->grid.steps, .seed = q->own.seed};
+    DF_TRY(df_bound_terms(&bound, &prior, terms, q->values, q->x, q->table.rows, arena, error));
+    for (size_t r = 0; r < q->table.rows; r++) q->values[r] = -q->values[r] - df_log_volume(&q->subject.transform);
+    if (q->out.output) DF_TRY(write_terms(q, &bound, prior, terms, error));
+    const double se = standard_error(q->values, q->table.rows, &mean);
+    say_units(q, "variational bound, at most ln p", mean, se);
+    say(&q->out, "  chain of %s in %s steps: prior %.5f, decoder %.5f, steps between %.5f nats of -ln p, scaled\n", q->choice.sampler->name,
+        grouped(bound.steps), prior, terms[bound.steps - 1], -mean - df_log_volume(&q->subject.transform) - prior - terms[bound.steps - 1]);
+    return DF_OK;
+}
+
+/* ---- */
+
+static df_status run(words typed, df_arena *arena, df_error *error)
+{
+    static request q;
+    const char *operands[2];
+    DF_TRY(choose_sampler(&q.choice, typed, "ddpm", error));
+    q.own_settings = (df_settings){.table = table, .values = &q.own};
+    q.output = (df_settings){.table = output_table, .values = &q.out};
+    q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
+    q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
+    df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings, &q.output, NULL};
+    DF_TRY(parse(list, typed, operands, 2, "MODEL POINTS", arena, error));
+    DF_TRY(df_subject_load(&q.subject, arena, operands[0], &q.schedule, error));
+    DF_TRY(df_table_read(&q.table, arena, operands[1], NULL, error));
+    DF_TRY(subject_points(&q.x, &q.subject, &q.table, arena, error));
+    DF_NEW(arena, q.values, q.table.rows, error);
+    return q.own.bound ? run_bound(&q, arena, error) : run_density(&q, arena, error);
+}
+
+static void help(df_text *out, words typed)
+{
+    (void)typed;
+    help_table(out, "Options", table);
+    help_table(out, "Steps of --bound", grid_table);
+    help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
+    help_table(out, "Output", output_table);
+}
+
+const command command_likelihood = {
+    .name = "likelihood", .about = "ln p of points under a model, exactly, or a bound on it", .usage = "MODEL POINTS [options]",
+    .examples = "  diffuse likelihood roll.safetensors points.csv -o out.csv\n  diffuse likelihood exact:swissroll points.csv -o out.csv\n"
+                "  diffuse likelihood roll.safetensors points.csv --bound --variance-type fixed-large -o terms.csv\n",
+    .help = help, .run = run};
