@@ -15,7 +15,7 @@ static df_denoiser oracle;
 static df_schedule schedule; /* linear betas, T = 1000 */
 
 static const double NOISE = 0.05;
-enum { SAMPLES = 6000, FEW = 500, STEPS_MOST = 2048 };
+enum { SAMPLES = 18000, FEW = 300, STEPS_MOST = 1000 };
 
 static void open_roll(void)
 {
@@ -72,7 +72,9 @@ static df_curve_fit sample(const char *name, int spacing, size_t steps, const ch
     return fit;
 }
 
-/* Table 1's ordering, where it is one: thickness and KS distance of [steps] x {eta = 0, eta = 1, sigma-hat}. */
+/* Table 1's ordering, where it is one: thickness and KS distance of [steps] x {eta = 0, eta = 1, sigma-hat}. The known
+ * values are of one seed and 6000 points, of which the KS distance varies by 0.007 from seed to seed; three times as many
+ * points here keep that from deciding. */
 static void check_few_steps(void)
 {
     static const struct {
@@ -111,29 +113,45 @@ static double displacement(const double *a, const double *b, size_t n)
     return (distance[(n - 1) / 2] + distance[n / 2]) / 2;
 }
 
-/* sigma / alpha from 80 to 0.002, evenly in its logarithm; it does not end at clean data, whose step would be longer. */
+static const double NOISIEST = 80, CLEANEST = 0.002; /* sigma / alpha */
+
+/* Evenly in ln(sigma / alpha); it does not end at clean data, to which the step would be longer than any other. */
 static void walk_evenly(double *x, size_t steps)
 {
     static df_level levels[STEPS_MOST + 1];
-    const double from = log(80), to = log(0.002);
-    for (size_t i = 0; i <= steps; i++) levels[i] = df_level_from_ratio(exp(from + (to - from) * (double)i / (double)steps));
+    for (size_t i = 0; i <= steps; i++)
+        levels[i] = df_level_from_ratio(NOISIEST * pow(CLEANEST / NOISIEST, (double)i / (double)steps));
     walk(x, FEW, levels, steps, NULL, 0, true);
+}
+
+/* The ends of the same starts, by the integrator of order four. */
+static void follow_flow(double *x)
+{
+    const df_level noisy = df_level_from_ratio(NOISIEST), clean = df_level_from_ratio(CLEANEST);
+    df_flow flow = {.denoiser = &oracle, .from = NOISIEST, .to = CLEANEST, .steps = 400};
+    CHECK(df_flow_init(&flow, &arena, &error) == DF_OK);
+    walk(x, FEW, &noisy, 0, NULL, 0, true);
+    for (size_t i = 0; i < 2 * FEW; i++) x[i] /= noisy.alpha;
+    for (size_t r = 0; r < FEW; r += DF_ROWS) df_flow_run(&flow, x + 2 * r, NULL, FEW - r < DF_ROWS ? FEW - r : DF_ROWS);
+    for (size_t i = 0; i < 2 * FEW; i++) x[i] *= clean.alpha;
 }
 
 static void check_order(void)
 {
     static double fine[2 * FEW], x[2 * FEW];
     double before = 0;
-    walk_evenly(fine, STEPS_MOST);
+    follow_flow(fine);
     for (size_t steps = 64; steps <= 256; steps *= 2) {
         walk_evenly(x, steps);
         const double missed = displacement(x, fine, FEW);
-        printf("order: %zu steps, median error %.3e, slope %.3f\n", steps, missed, before > 0 ? log2(before / missed) : 0);
+        printf("order: %zu steps, median error %.3e\n", steps, missed);
+        if (before > 0) printf("order: slope %.3f\n", log2(before / missed));
+        if (before > 0) CHECK_NEAR(log2(before / missed), 1, 0.05);
         before = missed;
     }
 }
 
-/* Encoding and decoding again, per coordinate, on leading steps: the paper's Table 2. */
+/* Encoding and decoding again, per coordinate, on even steps that reach T: the paper's Table 2. */
 static void check_round_trip(void)
 {
     static const double known[][2] = {{10, 1.1e-2}, {20, 1.9e-3}, {50, 4.2e-4}, {100, 1.2e-4}, {200, 3.1e-5}, {500, 5.7e-6}};
@@ -143,7 +161,7 @@ static void check_round_trip(void)
     CHECK(df_mixture_points(data, NULL, &roll, 11, 0, FEW, &arena, &error) == DF_OK);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         const size_t steps = (size_t)known[i][0];
-        make_grid(down, DF_SPACING_LEADING, steps);
+        make_grid(down, DF_SPACING_TRAILING, steps);
         for (size_t k = 0; k <= steps; k++) up[k] = down[steps - k];
         memcpy(x, data, sizeof x);
         walk(x, FEW, up, steps, NULL, 0, false);

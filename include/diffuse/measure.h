@@ -48,6 +48,16 @@ df_status df_score_kl(df_score_report *report, const df_denoiser *denoiser, cons
                       const double *x, size_t n, double least, double most, uint64_t seed, df_arena *arena,
                       df_error *error) DF_MUST_CHECK;
 
+/* E |eps - guess|^2 over the steps of a schedule, and what the exact denoiser gets on the same rows: the noise that cannot be
+ * told from the data. */
+typedef struct df_eps_report {
+    double loss, floor, excess, excess_error; /* excess: loss - floor, paired */
+} df_eps_report;
+
+/* x:(n, dim) true points in the denoiser's units; the more, the more steps are visited. */
+df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const df_denoiser *truth, const df_schedule *schedule,
+                      const double *x, size_t n, uint64_t seed, df_arena *arena, df_error *error) DF_MUST_CHECK;
+
 /* ---- distances between two sets of points ---- */
 
 /* x:(n, dim) and y:(m, dim). */

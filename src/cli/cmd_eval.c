@@ -15,7 +15,7 @@ typedef struct options {
     bool json;
 } options;
 
-enum { W2_POINTS = 1000, SCORE_POINTS = 512 };
+enum { W2_POINTS = 1000, SCORE_POINTS = 512, EPS_POINTS = 4096 };
 
 #define AT(member) .offset = offsetof(options, member)
 #define GATE(option, member, what)                                                                                \
@@ -276,9 +276,16 @@ static df_status measure_score(evaluation *e, df_arena *arena, df_error *error)
         DF_TRY(df_cloud_mixture(&raw, arena, &e->reference.cloud, df_cloud_node_count(&e->reference.cloud), error));
     DF_TRY(df_mixture_scaled(&mixture, arena, &raw, s->transform.mean, s->transform.scale[0], error));
     const df_denoiser truth = df_denoiser_of_mixture(&mixture);
-    DF_NEW(arena, x, SCORE_POINTS * s->dim, error);
-    df_reference_points(&e->reference, 12 * e->n + 12 * W2_POINTS, SCORE_POINTS, x);
-    df_transform_apply(&s->transform, x, SCORE_POINTS);
+    DF_NEW(arena, x, EPS_POINTS * s->dim, error);
+    df_reference_points(&e->reference, 12 * e->n + 12 * W2_POINTS, EPS_POINTS, x);
+    df_transform_apply(&s->transform, x, EPS_POINTS);
+    df_eps_report eps;
+    DF_TRY(df_eps_loss(&eps, &s->denoiser, &truth, &s->schedule, x, EPS_POINTS, e->own.seed, arena, error));
+    row *loss = add(e, "eps_loss", "mean squared error of eps over the schedule; +-: of value - floor", eps.loss, EPS_POINTS);
+    loss->floor_name = "eps_loss_floor";
+    loss->floor = eps.floor;
+    loss->error_name = "eps_loss_excess_error";
+    loss->error = eps.excess_error;
     df_score_report report;
     DF_TRY(df_score_kl(&report, &s->denoiser, &truth, &mixture, x, SCORE_POINTS, ODE_LEAST, ODE_MOST, e->own.seed, arena, error));
     row *r = add(e, "score_kl_bound", "bound on the KL of the reverse SDE, nats; kl is of the ODE and may exceed it", report.bound, SCORE_POINTS);
@@ -294,10 +301,9 @@ static bool fails(const row *r)
     return r->most >= 0 && !(r->value <= r->most);
 }
 
-static void print_number(double value, double with_error)
+static void print_number(double value)
 {
     if (isnan(value)) printf(" %11s", "-");
-    else if (isnan(with_error)) printf(" %11.5f", value);
     else printf(" %11.5f", value);
 }
 
@@ -312,9 +318,9 @@ static void print_text(const evaluation *e)
             printf(" %11s %35s %s\n", "-", "", "not available here");
             continue;
         }
-        print_number(r->value, r->error);
-        print_number(r->floor, NAN);
-        print_number(r->error, NAN);
+        print_number(r->value);
+        print_number(r->floor);
+        print_number(r->error);
         printf(" %8llu  %s%s\n", (unsigned long long)r->n, r->about, fails(r) ? "  <- above its bound" : "");
     }
     printf("floor: what as many true points give (nll: their entropy); +-: its spread, or the standard error of the value\n");

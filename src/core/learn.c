@@ -81,18 +81,57 @@ double df_learning_step(df_learning *l, const df_weights *weights, uint64_t step
     return loss / (double)l->batch;
 }
 
+/* The block of evaluation that begins at row `done`: fixed levels and noise. Returns its number of rows. */
+static size_t prepare_block(df_learning *l, const double *data, size_t rows, size_t done)
+{
+    const size_t dim = l->network->config.dim, n = rows - done < DF_ROWS ? rows - done : DF_ROWS;
+    df_normal_rows(l->eps, n, dim, (df_place){.seed = l->seed, .index = done, .purpose = DF_FOR_MEASURE});
+    for (size_t r = 0; r < n; r++) {
+        for (size_t i = 0; i < dim; i++) l->x0[r * dim + i] = data[(done + r) * dim + i];
+        prepare_row(l, r, 1 + pick(((double)(done + r) + 0.5) / (double)rows, l->schedule->steps));
+    }
+    return n;
+}
+
 double df_learning_evaluate(df_learning *l, const df_weights *weights, const double *data, size_t rows)
 {
-    const size_t dim = l->network->config.dim;
     double loss = 0;
-    for (size_t done = 0; done < rows; done += DF_ROWS) {
-        const size_t n = rows - done < DF_ROWS ? rows - done : DF_ROWS;
-        df_normal_rows(l->eps, n, dim, (df_place){.seed = l->seed, .index = done, .purpose = DF_FOR_MEASURE});
-        for (size_t r = 0; r < n; r++) {
-            for (size_t i = 0; i < dim; i++) l->x0[r * dim + i] = data[(done + r) * dim + i];
-            prepare_row(l, r, 1 + pick(((double)(done + r) + 0.5) / (double)rows, l->schedule->steps));
-        }
-        loss += block_loss(l, weights, n, 0);
-    }
+    for (size_t done = 0; done < rows; done += DF_ROWS) loss += block_loss(l, weights, prepare_block(l, data, rows, done), 0);
     return loss / (double)rows;
+}
+
+/* The same row, answered exactly. */
+static double exact_row_loss(df_learning *l, const df_denoiser *exact, void *scratch, size_t r, size_t t, double *room)
+{
+    const size_t dim = exact->dim;
+    const df_level level = l->schedule->levels[t];
+    double *x = room, *x0 = room + dim, *eps = room + 2 * dim, *predicted = room + 3 * dim, loss = 0;
+    df_add_noise(x, level, l->x0 + r * dim, l->eps + r * dim, dim);
+    const df_question question = {.n = 1, .x = x, .level = &level};
+    const df_answer answer = {.x0 = x0, .eps = eps};
+    exact->answer(exact->self, &question, &answer, scratch);
+    df_prediction_target(predicted, l->prediction, level, x0, eps, dim);
+    for (size_t i = 0; i < dim; i++) {
+        const double miss = predicted[i] - l->target[r * dim + i];
+        loss += l->weights[r] * miss * miss;
+    }
+    return loss;
+}
+
+df_status df_learning_floor(double *loss, df_learning *l, const df_denoiser *exact, const double *data, size_t rows, df_arena *arena,
+                            df_error *error)
+{
+    double *room;
+    void *scratch = exact->scratch(exact->self, arena, error);
+    if (!scratch) return DF_LIMIT;
+    DF_NEW(arena, room, 4 * exact->dim, error);
+    *loss = 0;
+    for (size_t done = 0; done < rows; done += DF_ROWS) {
+        const size_t n = prepare_block(l, data, rows, done);
+        for (size_t r = 0; r < n; r++) {
+            const size_t t = 1 + pick(((double)(done + r) + 0.5) / (double)rows, l->schedule->steps);
+            *loss += exact_row_loss(l, exact, scratch, r, t, room) / (double)rows;
+        }
+    }
+    return DF_OK;
 }

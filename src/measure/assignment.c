@@ -79,8 +79,8 @@ static void match_nearest(matching *a)
         }
 }
 
-/* Shortens paths by a last step from `row`, which the search reached at length `here`; `here` contains what
- * the row pays now. Returns the place in the list of the open column that is nearest. */
+/* Shortens paths by a last step from `row`. `here` is the length of the path to the row, less cost - price of
+ * the column that it leaves. Returns the place in the list of the open column that is nearest. */
 static size_t look_from(matching *a, size_t row, double here, size_t open_count)
 {
     const double *cost = a->cost + row * a->n;

@@ -122,3 +122,42 @@ df_status df_score_kl(df_score_report *report, const df_denoiser *denoiser, cons
     df_mean_error(&report->bound, &report->bound_error, total, n);
     return DF_OK;
 }
+
+/* |eps - guess|^2 of n rows that share a level. */
+static void add_eps_errors(double *errors, const df_denoiser *d, void *scratch, bench *b, df_level level, size_t n)
+{
+    const df_question question = {.n = n, .x = b->y, .level = &level};
+    const df_answer answer = {.x0 = b->x0, .eps = b->exact};
+    d->answer(d->self, &question, &answer, scratch);
+    for (size_t r = 0; r < n; r++) {
+        errors[r] = 0;
+        for (size_t i = r * b->dim; i < (r + 1) * b->dim; i++) errors[r] += (b->exact[i] - b->eps[i]) * (b->exact[i] - b->eps[i]);
+    }
+}
+
+df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const df_denoiser *truth, const df_schedule *schedule,
+                      const double *x, size_t n, uint64_t seed, df_arena *arena, df_error *error)
+{
+    bench b = {.denoiser = denoiser, .truth = truth, .dim = denoiser->dim};
+    double *model, *exact;
+    const size_t blocks = (n + DF_ROWS - 1) / DF_ROWS;
+    DF_TRY(bench_init(&b, arena, error));
+    DF_NEW(arena, model, n, error);
+    DF_NEW(arena, exact, n, error);
+    for (size_t block = 0, done = 0; done < n; block++, done += DF_ROWS) {
+        const size_t rows = n - done < DF_ROWS ? n - done : DF_ROWS;
+        /* One level a block, evenly over the steps, as training draws them. */
+        const size_t t = 1 + (2 * block + 1) * schedule->steps / (2 * blocks);
+        const df_level level = schedule->levels[t < schedule->steps ? t : schedule->steps];
+        df_normal_rows(b.eps, rows, b.dim, (df_place){.seed = seed, .index = done, .step = 1, .purpose = DF_FOR_MEASURE});
+        df_add_noise(b.y, level, x + done * b.dim, b.eps, rows * b.dim);
+        add_eps_errors(model + done, denoiser, b.scratch, &b, level, rows);
+        add_eps_errors(exact + done, truth, b.truth_scratch, &b, level, rows);
+    }
+    double ignored;
+    df_mean_error(&report->loss, &ignored, model, n);
+    df_mean_error(&report->floor, &ignored, exact, n);
+    for (size_t r = 0; r < n; r++) model[r] -= exact[r];
+    df_mean_error(&report->excess, &report->excess_error, model, n);
+    return DF_OK;
+}
