@@ -36,7 +36,8 @@ static void set_option(void *options, const df_option *table, const char *name, 
         else *(double *)((char *)options + table->offset) = value;
         return;
     }
-    CHECK(!"the option exists");
+    fprintf(stderr, "FAIL: ddim has no option %s\n", name);
+    checks_failed++;
 }
 
 /* Walks x:(n, 2) along the levels, from their noise when `start`. */

@@ -45,30 +45,32 @@ typedef struct reference {
     double log_density, mean[3], covariance[9], classes[3];
 } reference;
 
-static reference add_up(const df_mixture *m, double alpha, double sigma, const double *x)
+typedef long double wide;
+
+static reference add_up(const df_mixture *m, double alpha_, double sigma_, const double *x)
 {
-    const long double v = (long double)alpha * alpha * m->s * m->s + (long double)sigma * sigma;
-    const long double b = alpha * (long double)m->s * m->s / v;
-    long double total = 0, mean[3] = {0}, square[9] = {0}, classes[3] = {0};
+    const wide alpha = (wide)alpha_, sigma = (wide)sigma_, s = (wide)m->s;
+    const wide v = alpha * alpha * s * s + sigma * sigma, b = alpha * s * s / v;
+    wide total = 0, mean[3] = {0}, square[9] = {0}, classes[3] = {0};
     for (size_t k = 0; k < m->count; k++) {
-        long double distance = 0, y[3] = {0};
+        wide distance = 0, y[3] = {0};
         for (size_t i = 0; i < m->dim; i++) {
-            const long double g = m->nodes[k * m->dim + i], d = x[i] - alpha * g;
+            const wide g = (wide)m->nodes[k * m->dim + i], d = (wide)x[i] - alpha * g;
             distance += d * d;
             y[i] = g + b * d;
         }
-        const long double w = expl((long double)m->log_weights[k] - distance / (2 * v));
+        const wide w = expl((wide)m->log_weights[k] - distance / (2 * v));
         total += w;
         classes[m->labels[k]] += w;
         for (size_t i = 0; i < m->dim; i++) mean[i] += w * y[i];
         for (size_t i = 0; i < m->dim * m->dim; i++) square[i] += w * y[i / m->dim] * y[i % m->dim];
     }
-    reference r = {.log_density = (double)(logl(total) - (long double)m->dim / 2 * logl(2 * (long double)DF_PI * v))};
+    reference r = {.log_density = (double)(logl(total) - (wide)m->dim / 2 * logl(2 * (wide)DF_PI * v))};
     for (size_t i = 0; i < m->dim; i++) r.mean[i] = (double)(mean[i] / total);
     for (size_t i = 0; i < m->dim * m->dim; i++) {
-        const size_t a = i / m->dim, c = i % m->dim;
-        const long double within = a == c ? (long double)m->s * m->s * sigma * sigma / v : 0;
-        r.covariance[i] = (double)(square[i] / total - mean[a] / total * (mean[c] / total) + within);
+        const size_t row = i / m->dim, column = i % m->dim;
+        const wide within = row == column ? s * s * sigma * sigma / v : 0;
+        r.covariance[i] = (double)(square[i] / total - mean[row] / total * (mean[column] / total) + within);
     }
     for (size_t c = 0; c < 3; c++) r.classes[c] = (double)(classes[c] / total);
     return r;
@@ -85,7 +87,8 @@ static void check_sums(void)
             for (size_t p = 0; p < 2; p++) {
                 const df_mixture odd = make_odd(noises[n]);
                 const double alpha = levels[l][0], sigma = levels[l][1], x_dot[3] = {0.7, -1.1, 0.4};
-                double mean[3] = {NAN, -1, 7}, covariance[9] = {NAN}, mean_dot[3] = {NAN}, classes[3] = {NAN};
+                const double hole = (double)NAN; /* what stood in the outputs before must not matter */
+                double mean[3] = {hole, -1, 7}, covariance[9] = {hole}, mean_dot[3] = {hole}, classes[3] = {hole};
                 const df_posterior wanted = {mean, covariance, mean_dot, x_dot, classes, 3};
                 const double log_density = df_mixture_posterior(&wanted, &odd, alpha, sigma, places[p]);
                 const reference r = add_up(&odd, alpha, sigma, places[p]);

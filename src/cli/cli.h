@@ -58,6 +58,9 @@ df_status check_schedule_options(const df_settings *given, df_error *error);
 
 void help_table(df_text *out, const char *title, const df_option *table);
 
+/* A measure that is not available, in a double. */
+#define MISSING ((double)NAN)
+
 /* ---- talk ---- */
 
 /* To standard error, unless -q was given. */
@@ -89,11 +92,10 @@ extern const df_option grid_table[];
 df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler, uint64_t steps,
                     const df_schedule *schedule, df_arena *arena, df_error *error);
 
-/* *x:(rows, dim), scaled: the columns of the table that have the subject's names, or all when there are as many. */
+/* *x:(rows, dim), in the data's units: the columns of the table that have the subject's names, or all when there are as many. */
 df_status subject_points(double **x, const df_subject *subject, const df_table *table, df_arena *arena, df_error *error);
 
-/* The points of a file for a model: its own columns by name, or all columns when there are as many; scaled. */
-df_status read_points(df_table *table, const df_model *model, const char *path, bool scaled, df_arena *arena,
-                      df_error *error);
+/* df_subject_load with the schedule typed for exact: and ideal:, which is refused for a model file. */
+df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena, df_error *error);
 
 #endif

@@ -22,7 +22,7 @@ static const df_option table[] = {
     {.name = "against", .kind = DF_WORD, AT(against), .shown = "TRUTH", .help = "a shape or a file of points; without it, the shape that was learned"},
     {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides the starts"},
     {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = SEEDS_MOST, .shown = "K", .help = "repeat with K seeds: median, worst and spread"},
-    {.name = "fine-steps", .kind = DF_COUNT, AT(fine_steps), .value = "1000", .low = 10, .high = 100000, .shown = "N",
+    {.name = "fine-steps", .kind = DF_COUNT, AT(fine_steps), .value = "400", .low = 10, .high = 100000, .shown = "N",
      .help = "steps of the fine solution, DDIM without noise, that displacement is measured from"},
     {0}};
 #undef AT
@@ -46,7 +46,7 @@ typedef struct job {
     df_subject subjects[SUBJECTS_MOST];
     size_t subject_count;
     df_reference reference;
-    df_table_writer writer;
+    df_output file; /* of -o */
 } job;
 
 static const char *const measures[MEASURES] = {"thickness", "off_shape", "ks", "sliced_w2", "displacement"};
@@ -105,7 +105,7 @@ static const char *learned_shape(const df_subject *s)
 
 static df_status load_subjects(job *j, const char **names, size_t count, df_arena *arena, df_error *error)
 {
-    for (size_t i = 0; i < count; i++) DF_TRY(df_subject_load(&j->subjects[i], arena, names[i], &j->schedule, error));
+    for (size_t i = 0; i < count; i++) DF_TRY(load_subject(&j->subjects[i], names[i], &j->schedule_settings, arena, error));
     j->subject_count = count;
     const char *truth = j->own.against ? j->own.against : learned_shape(&j->subjects[0]);
     if (!truth) return df_fail(error, DF_USAGE, "say what %s should be compared with, such as --against swissroll", names[0]);
@@ -151,7 +151,7 @@ static df_status measure(double values[MEASURES], job *j, const double *x, const
 {
     const df_reference *ref = &j->reference;
     const size_t n = j->own.points, dim = ref->dim;
-    df_curve_fit fit = {.thickness = NAN, .off_shape = NAN, .ks = NAN};
+    df_curve_fit fit = {.thickness = MISSING, .off_shape = MISSING, .ks = MISSING};
     double *y, *scratch;
     DF_NEW(arena, y, n * dim, error);
     DF_NEW(arena, scratch, 2 * n, error);
@@ -168,15 +168,25 @@ static df_status measure(double values[MEASURES], job *j, const double *x, const
 
 /* ---- the table ---- */
 
+/* A measure that is not available leaves its cell empty. */
+static void add_to_file(job *j, double value, size_t measure)
+{
+    df_output_add(&j->file, ",", 1);
+    if (!isnan(value)) df_output_print(&j->file, "%.9g", value);
+    if (measure + 1 == MEASURES) df_output_add(&j->file, "\n", 1);
+}
+
 static df_status print_row(job *j, const df_subject *s, const contender *c, uint64_t steps, uint64_t calls, double values[SEEDS_MOST][MEASURES],
                            df_error *error)
 {
     const size_t seeds = j->own.seeds;
+    if (j->out.output) df_output_print(&j->file, "%s,%s,%llu,%llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
     printf("%-22s %-18s %6llu %6llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
     for (size_t m = 0; m < MEASURES; m++) {
         double sorted[SEEDS_MOST], scratch[SEEDS_MOST];
         for (size_t k = 0; k < seeds; k++) sorted[k] = values[k][m];
         const double median = df_median(sorted, scratch, seeds);
+        if (j->out.output) add_to_file(j, median, m);
         if (isnan(median)) printf(" %12s", "-");
         else if (seeds == 1) printf(" %12.4f", median);
         else printf(" %8.4f (%.4f to %.4f)", median, sorted[0], sorted[seeds - 1]);
@@ -235,10 +245,20 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(parse_contenders(&j, arena, error));
     DF_TRY(parse_counts(&j, error));
     DF_TRY(load_subjects(&j, names, count, arena, error));
+    if (j.out.output) {
+        DF_TRY(df_output_open(&j.file, j.out.output, j.out.overwrite, error));
+        df_output_print(&j.file, "model,sampler,steps,calls,thickness,off_shape,ks,sliced_w2,displacement\n");
+    }
     printf("%-22s %-18s %6s %6s", "model", "sampler", "steps", "calls");
     for (size_t m = 0; m < MEASURES; m++) printf(j.own.seeds > 1 ? " %-26s" : " %12s", measures[m]);
     printf("\n");
-    for (size_t i = 0; i < count; i++) DF_TRY(run_subject(&j, &j.subjects[i], arena, error));
+    df_status status = DF_OK;
+    for (size_t i = 0; i < count && status == DF_OK; i++) status = run_subject(&j, &j.subjects[i], arena, error);
+    if (status != DF_OK) {
+        if (j.out.output) df_output_abandon(&j.file);
+        return status;
+    }
+    if (j.out.output) DF_TRY(df_output_close(&j.file, error));
     say(&j.out, "against %s; displacement: median distance from DDIM in %s steps from the same start\n", j.reference.name,
         grouped(j.own.fine_steps));
     return DF_OK;

@@ -10,9 +10,9 @@ enum { STEPS = 200 };
 typedef struct tool {
     output_options out;
     df_grid_config grid;
-    df_settings output, grid_settings;
-    df_model model;
-    df_denoiser denoiser;
+    df_schedule_config schedule;
+    df_settings output, grid_settings, schedule_settings;
+    df_subject subject;
     sampler_choice ddim;
     df_sampling down, up;
 } tool;
@@ -23,12 +23,11 @@ static df_status prepare(tool *t, const char *path, df_arena *arena, df_error *e
     df_level *down, *up;
     DF_TRY(choose_sampler(&t->ddim, (words){NULL, 0}, "ddim", error));
     df_settings_defaults(&t->ddim.settings);
-    DF_TRY(df_model_load(&t->model, arena, path, error));
-    DF_TRY(make_grid(&down, &t->grid_settings, &t->grid, t->ddim.sampler, STEPS, &t->model.schedule, arena, error));
+    DF_TRY(load_subject(&t->subject, path, &t->schedule_settings, arena, error));
+    DF_TRY(make_grid(&down, &t->grid_settings, &t->grid, t->ddim.sampler, STEPS, &t->subject.schedule, arena, error));
     DF_NEW(arena, up, t->grid.steps + 1, error);
     for (size_t i = 0; i <= t->grid.steps; i++) up[i] = down[t->grid.steps - i];
-    t->denoiser = df_model_denoiser(&t->model);
-    t->down = (df_sampling){.denoiser = &t->denoiser, .sampler = t->ddim.sampler, .options = t->ddim.options, .levels = down,
+    t->down = (df_sampling){.denoiser = &t->subject.denoiser, .sampler = t->ddim.sampler, .options = t->ddim.options, .levels = down,
                             .steps = t->grid.steps};
     t->up = t->down;
     t->up.levels = up;
@@ -52,14 +51,18 @@ static df_status run_coder(words typed, bool encode, df_arena *arena, df_error *
     const char *operands[2];
     t.output = (df_settings){.table = output_table, .values = &t.out};
     t.grid_settings = (df_settings){.table = grid_table, .values = &t.grid};
-    df_settings *const list[] = {&t.grid_settings, &t.output, NULL};
+    t.schedule_settings = (df_settings){.table = df_schedule_options, .values = &t.schedule};
+    df_settings *const list[] = {&t.grid_settings, &t.schedule_settings, &t.output, NULL};
     DF_TRY(parse(list, typed, operands, 2, encode ? "MODEL POINTS" : "MODEL LATENTS", arena, error));
     DF_TRY(prepare(&t, operands[0], arena, error));
     df_table table;
-    DF_TRY(read_points(&table, &t.model, operands[1], encode, arena, error));
-    DF_TRY(df_sampling_run(encode ? &t.up : &t.down, 0, table.rows, table.values, error));
-    if (!encode) df_transform_undo(&t.model.transform, table.values, table.rows);
-    DF_TRY(write_rows(&t, table.values, table.rows, t.model.dim, t.model.names, error));
+    double *x;
+    DF_TRY(df_table_read(&table, arena, operands[1], NULL, error));
+    DF_TRY(subject_points(&x, &t.subject, &table, arena, error));
+    if (encode) df_transform_apply(&t.subject.transform, x, table.rows);
+    DF_TRY(df_sampling_run(encode ? &t.up : &t.down, 0, table.rows, x, error));
+    if (!encode) df_transform_undo(&t.subject.transform, x, table.rows);
+    DF_TRY(write_rows(&t, x, table.rows, t.subject.dim, t.subject.names, error));
     say(&t.out, "%s points %s in %s steps\n", grouped(table.rows), encode ? "encoded" : "decoded", grouped(t.grid.steps));
     return DF_OK;
 }
@@ -137,27 +140,28 @@ static df_status run_interpolate(words typed, df_arena *arena, df_error *error)
     df_settings own = {.table = table, .values = &o};
     t.output = (df_settings){.table = output_table, .values = &t.out};
     t.grid_settings = (df_settings){.table = grid_table, .values = &t.grid};
-    df_settings *const list[] = {&own, &t.grid_settings, &t.output, NULL};
+    t.schedule_settings = (df_settings){.table = df_schedule_options, .values = &t.schedule};
+    df_settings *const list[] = {&own, &t.grid_settings, &t.schedule_settings, &t.output, NULL};
     DF_TRY(parse(list, typed, &path, 1, "MODEL", arena, error));
     DF_TRY(prepare(&t, path, arena, error));
-    const size_t dim = t.model.dim, n = o.points;
+    const size_t dim = t.subject.dim, n = o.points;
     DF_NEW(arena, ends, 2 * dim, error);
     DF_NEW(arena, z, n * dim, error);
     DF_NEW(arena, rows, n * (dim + 1), error);
     DF_NEW(arena, names, dim + 1, error);
     DF_TRY(parse_point(ends, dim, o.from, "from", error));
     DF_TRY(parse_point(ends + dim, dim, o.to, "to", error));
-    df_transform_apply(&t.model.transform, ends, 2);
+    df_transform_apply(&t.subject.transform, ends, 2);
     DF_TRY(df_sampling_run(&t.up, 0, 2, ends, error));
     for (size_t k = 0; k < n; k++) slerp(z + k * dim, ends, ends + dim, dim, (double)k / (double)(n - 1));
     DF_TRY(df_sampling_run(&t.down, 0, n, z, error));
-    df_transform_undo(&t.model.transform, z, n);
+    df_transform_undo(&t.subject.transform, z, n);
     for (size_t k = 0; k < n; k++) {
         rows[k * (dim + 1)] = (double)k / (double)(n - 1);
         memcpy(rows + k * (dim + 1) + 1, z + k * dim, dim * sizeof *z);
     }
     names[0] = "w";
-    memcpy(names + 1, t.model.names, dim * sizeof *names);
+    memcpy(names + 1, t.subject.names, dim * sizeof *names);
     DF_TRY(write_rows(&t, rows, n, dim + 1, names, error));
     say(&t.out, "%s points between the two latents\n", grouped(n));
     return DF_OK;
@@ -166,7 +170,8 @@ static df_status run_interpolate(words typed, df_arena *arena, df_error *error)
 static void help_coder(df_text *out, words typed)
 {
     (void)typed;
-    help_table(out, "Steps (200 unless given)", grid_table);
+    help_table(out, "Steps (0: 200 of them)", grid_table);
+    help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
     help_table(out, "Output", output_table);
 }
 

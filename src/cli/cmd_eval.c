@@ -15,7 +15,7 @@ typedef struct options {
     bool json;
 } options;
 
-enum { W2_POINTS = 1000, SCORE_POINTS = 512, EPS_POINTS = 4096 };
+enum { W2_POINTS = 1000, SCORE_POINTS = 512, EPS_POINTS = 4096, CURVE_MEASURES = 3 };
 
 #define AT(member) .offset = offsetof(options, member)
 #define GATE(option, member, what)                                                                                \
@@ -71,7 +71,7 @@ typedef struct evaluation {
 static row *add(evaluation *e, const char *name, const char *about, double value, uint64_t n)
 {
     row *r = &e->rows[e->count++];
-    *r = (row){.name = name, .about = about, .value = value, .floor = NAN, .error = NAN, .n = n, .most = -1};
+    *r = (row){.name = name, .about = about, .value = value, .floor = MISSING, .error = MISSING, .n = n, .most = -1};
     return r;
 }
 
@@ -164,24 +164,61 @@ static df_status measure_distances(evaluation *e, df_arena *arena, df_error *err
                             o->max_energy, arena, error);
 }
 
+static df_status compare_curve(double values[CURVE_MEASURES], const df_reference *ref, const double *x, size_t n, df_error *error)
+{
+    df_arena arena = {0};
+    df_curve_fit fit = {0};
+    const df_status status = df_curve_compare(&fit, &arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, n, error);
+    values[0] = fit.thickness;
+    values[1] = fit.off_shape;
+    values[2] = fit.ks;
+    df_arena_free(&arena);
+    return status;
+}
+
+/* The same measures of true points, DF_FLOOR_PAIRS times: mean and spread. */
+static df_status curve_floors(df_floor floors[CURVE_MEASURES], const evaluation *e, df_arena *arena, df_error *error)
+{
+    double *y, values[DF_FLOOR_PAIRS][CURVE_MEASURES];
+    DF_NEW(arena, y, e->n * 2, error);
+    for (size_t k = 0; k < DF_FLOOR_PAIRS; k++) {
+        df_reference_points(&e->reference, k * e->n, e->n, y);
+        DF_TRY(compare_curve(values[k], &e->reference, y, e->n, error));
+    }
+    for (size_t m = 0; m < CURVE_MEASURES; m++) {
+        double column[DF_FLOOR_PAIRS], standard_error;
+        for (size_t k = 0; k < DF_FLOOR_PAIRS; k++) column[k] = values[k][m];
+        df_mean_error(&floors[m].mean, &standard_error, column, DF_FLOOR_PAIRS);
+        floors[m].spread = standard_error * sqrt(DF_FLOOR_PAIRS);
+    }
+    return DF_OK;
+}
+
 static df_status measure_curve(evaluation *e, df_arena *arena, df_error *error)
 {
-    const df_reference *ref = &e->reference;
-    df_curve_fit fit = {.thickness = NAN, .off_shape = NAN, .ks = NAN}, truth = fit;
-    if (ref->curve && ref->mixture.s > 0) {
-        double *y;
-        DF_NEW(arena, y, e->n * 2, error);
-        df_reference_points(ref, 0, e->n, y);
-        DF_TRY(df_curve_compare(&fit, arena, ref->curve, ref->curve_nodes, ref->mixture.s, e->x, e->n, error));
-        DF_TRY(df_curve_compare(&truth, arena, ref->curve, ref->curve_nodes, ref->mixture.s, y, e->n, error));
+    static const struct {
+        const char *name, *floor_name, *spread_name, *about;
+    } measures[CURVE_MEASURES] = {
+        {"thickness", "thickness_floor", "thickness_floor_spread", "median distance from the curve / 0.6745 s"},
+        {"off_shape", "off_shape_floor", "off_shape_floor_spread", "share of points farther than 4 s"},
+        {"ks", "ks_floor", "ks_floor_spread", "Kolmogorov distance along the curve"}};
+    const bool available = e->reference.curve && e->reference.mixture.s > 0;
+    double values[CURVE_MEASURES] = {MISSING, MISSING, MISSING};
+    df_floor floors[CURVE_MEASURES];
+    if (available) {
+        DF_TRY(compare_curve(values, &e->reference, e->x, e->n, error));
+        DF_TRY(curve_floors(floors, e, arena, error));
     }
-    add(e, "thickness", "median distance from the curve / 0.6745 s", fit.thickness, e->n)->floor = truth.thickness;
-    row *off = add(e, "off_shape", "share of points farther than 4 s", fit.off_shape, e->n);
-    off->floor = truth.off_shape;
-    off->most = e->own.max_off_shape;
-    row *ks = add(e, "ks", "Kolmogorov distance along the curve", fit.ks, e->n);
-    ks->floor = truth.ks;
-    ks->most = e->own.max_ks;
+    const double gates[CURVE_MEASURES] = {-1, e->own.max_off_shape, e->own.max_ks};
+    for (size_t m = 0; m < CURVE_MEASURES; m++) {
+        row *r = add(e, measures[m].name, measures[m].about, values[m], e->n);
+        r->most = gates[m];
+        r->floor_name = measures[m].floor_name;
+        r->error_name = measures[m].spread_name;
+        if (!available) continue;
+        r->floor = floors[m].mean;
+        r->error = floors[m].spread;
+    }
     return DF_OK;
 }
 
@@ -218,8 +255,8 @@ static df_status measure_likelihood(evaluation *e, df_arena *arena, df_error *er
     nll->error_name = "nll_error";
     nll->error = se;
     if (!e->reference.has_density || !(e->reference.mixture.s > 0)) {
-        add(e, "entropy", "-ln p of the same points, nats", NAN, n);
-        add(e, "kl", "KL(truth || model), nats", NAN, n)->most = e->own.max_kl;
+        add(e, "entropy", "-ln p of the same points, nats", MISSING, n);
+        add(e, "kl", "KL(truth || model), nats", MISSING, n)->most = e->own.max_kl;
         return DF_OK;
     }
     for (size_t i = 0; i < n; i++) {
@@ -267,7 +304,7 @@ static df_status measure_score(evaluation *e, df_arena *arena, df_error *error)
 {
     const df_subject *s = &e->subject;
     if (!e->reference.has_density || !(e->reference.mixture.s > 0) || !has_common_scale(&s->transform)) {
-        add(e, "score_kl_bound", "bound on the KL of the reverse SDE, nats", NAN, 0);
+        add(e, "score_kl_bound", "bound on the KL of the reverse SDE, nats", MISSING, 0);
         return DF_OK;
     }
     df_mixture mixture, raw = e->reference.mixture;
@@ -296,6 +333,7 @@ static df_status measure_score(evaluation *e, df_arena *arena, df_error *error)
 
 /* ---- the report ---- */
 
+/* A bound on what is not available is not met. */
 static bool fails(const row *r)
 {
     return r->most >= 0 && !(r->value <= r->most);
@@ -371,7 +409,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     df_settings *const list[] = {&e.own_settings, &e.grid_settings, &e.choice.settings, &e.schedule_settings, &e.output, NULL};
     DF_TRY(parse(list, typed, &e.target, 1, "MODEL", arena, error));
     e.is_subject = names_subject(e.target);
-    if (e.is_subject) DF_TRY(df_subject_load(&e.subject, arena, e.target, &e.schedule, error));
+    if (e.is_subject) DF_TRY(load_subject(&e.subject, e.target, &e.schedule_settings, arena, error));
     DF_TRY(choose_reference(&e, arena, error));
     DF_TRY(e.is_subject ? sample_subject(&e, arena, error) : read_samples(&e, arena, error));
     if (e.is_subject) {

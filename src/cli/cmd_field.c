@@ -157,7 +157,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(parse(list, typed, &name, 1, "MODEL", arena, error));
     static const char *const of_grid[] = {"sigma", "grid", "limits", NULL};
     if (q.own.at) DF_TRY(refuse_idle(&q.own_settings, of_grid, "grids, and --at gives points and their sigma", error));
-    DF_TRY(df_subject_load(&q.subject, arena, name, &q.schedule, error));
+    DF_TRY(load_subject(&q.subject, name, &q.schedule_settings, arena, error));
     DF_TRY(check(&q, error));
     q.scratch = q.subject.denoiser.scratch(q.subject.denoiser.self, arena, error);
     if (!q.scratch) return DF_LIMIT;

@@ -181,9 +181,10 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
     df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings, &q.output, NULL};
     DF_TRY(parse(list, typed, operands, 2, "MODEL POINTS", arena, error));
-    DF_TRY(df_subject_load(&q.subject, arena, operands[0], &q.schedule, error));
+    DF_TRY(load_subject(&q.subject, operands[0], &q.schedule_settings, arena, error));
     DF_TRY(df_table_read(&q.table, arena, operands[1], NULL, error));
     DF_TRY(subject_points(&q.x, &q.subject, &q.table, arena, error));
+    df_transform_apply(&q.subject.transform, q.x, q.table.rows);
     DF_NEW(arena, q.values, q.table.rows, error);
     return q.own.bound ? run_bound(&q, arena, error) : run_density(&q, arena, error);
 }

@@ -32,14 +32,14 @@ typedef struct request {
     df_grid_config grid;
     sampler_choice choice;
     df_settings grid_settings;
-    df_model model;
-    df_denoiser denoiser;
+    df_schedule_config schedule;
+    df_subject subject;
     df_sampling sampling;
 } request;
 
 static df_status print_steps(const request *q, df_error *error)
 {
-    const df_schedule *schedule = &q->model.schedule;
+    const df_schedule *schedule = &q->subject.schedule;
     df_output out;
     DF_TRY(df_output_open(&out, q->out.output ? q->out.output : "-", q->out.overwrite, error));
     df_output_print(&out, "step,t,alpha,sigma,sigma_over_alpha\n");
@@ -78,10 +78,10 @@ static df_status write_film(df_table_writer *writer, const film *f, const reques
     for (size_t frame = 0; frame < f->frames; frame++) {
         const df_level level = q->sampling.levels[step_of_frame(f, frame)];
         double *x = f->x + frame * f->points * f->dim;
-        df_transform_undo(&q->model.transform, x, f->points);
+        df_transform_undo(&q->subject.transform, x, f->points);
         for (uint64_t i = 0; i < f->points; i++) {
             row[0] = (double)frame;
-            row[1] = df_schedule_step(&q->model.schedule, level) / (double)q->model.schedule.steps;
+            row[1] = df_schedule_step(&q->subject.schedule, level) / (double)q->subject.schedule.steps;
             row[2] = (double)i;
             memcpy(row + 3, x + i * f->dim, f->dim * sizeof *x);
             DF_TRY(df_table_write(writer, row, 1, error));
@@ -100,7 +100,7 @@ static df_status write_samples(df_table_writer *writer, request *q, double *x, d
         const size_t n = q->own.points - done < CHUNK ? (size_t)(q->own.points - done) : CHUNK;
         df_sampling_start(&q->sampling, done, n, x);
         DF_TRY(df_sampling_run(&q->sampling, done, n, x, error));
-        df_transform_undo(&q->model.transform, x, n);
+        df_transform_undo(&q->subject.transform, x, n);
         DF_TRY(df_table_write(writer, x, n, error));
     }
     return DF_OK;
@@ -108,13 +108,13 @@ static df_status write_samples(df_table_writer *writer, request *q, double *x, d
 
 static df_status write_all(request *q, df_arena *arena, df_error *error)
 {
-    const size_t dim = q->model.dim, extra = q->own.trajectory ? 3 : 0;
+    const size_t dim = q->subject.dim, extra = q->own.trajectory ? 3 : 0;
     film f = {.frames = q->own.frames, .steps = q->sampling.steps, .dim = dim, .points = q->own.points};
     const char **names;
     double *x;
     DF_NEW(arena, names, dim + 3, error);
     names[0] = "frame", names[1] = "t", names[2] = "i";
-    memcpy(names + extra, q->model.names, dim * sizeof *names);
+    memcpy(names + extra, q->subject.names, dim * sizeof *names);
     if (q->own.trajectory) {
         f.x = df_alloc(arena, f.frames * f.points, dim * sizeof *f.x, error);
         if (!f.x) return DF_LIMIT;
@@ -146,7 +146,7 @@ static void fit_frames(request *q)
     if (!q->own.trajectory) return;
     const bool all = q->choice.sampler->all_steps;
     if (q->grid.steps == 0 && !all && q->own.frames > STEPS + 1) q->grid.steps = q->own.frames - 1;
-    const uint64_t steps = q->grid.steps ? q->grid.steps : all ? q->model.schedule.steps : STEPS;
+    const uint64_t steps = q->grid.steps ? q->grid.steps : all ? q->subject.schedule.steps : STEPS;
     if (q->own.frames > steps + 1) {
         say(&q->out, "%s steps have %s frames, not %s\n", grouped(steps), grouped(steps + 1), grouped(q->own.frames));
         q->own.frames = steps + 1;
@@ -159,18 +159,18 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     const char *path;
     DF_TRY(choose_sampler(&q.choice, typed, "ddim", error));
     df_settings own = {.table = table, .values = &q.own}, output = {.table = output_table, .values = &q.out};
+    df_settings schedule = {.table = df_schedule_options, .values = &q.schedule};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
-    df_settings *const list[] = {&own, &q.grid_settings, &q.choice.settings, &output, NULL};
+    df_settings *const list[] = {&own, &q.grid_settings, &q.choice.settings, &schedule, &output, NULL};
     DF_TRY(parse(list, typed, &path, 1, "MODEL", arena, error));
     if (df_settings_given(&own, "frames") && !q.own.trajectory)
         return df_fail(error, DF_USAGE, "--frames is for --trajectory");
-    DF_TRY(df_model_load(&q.model, arena, path, error));
+    DF_TRY(load_subject(&q.subject, path, &schedule, arena, error));
     fit_frames(&q);
 
     df_level *levels;
-    DF_TRY(make_grid(&levels, &q.grid_settings, &q.grid, q.choice.sampler, STEPS, &q.model.schedule, arena, error));
-    q.denoiser = df_model_denoiser(&q.model);
-    q.sampling = (df_sampling){.denoiser = &q.denoiser, .sampler = q.choice.sampler, .options = q.choice.options, .levels = levels,
+    DF_TRY(make_grid(&levels, &q.grid_settings, &q.grid, q.choice.sampler, STEPS, &q.subject.schedule, arena, error));
+    q.sampling = (df_sampling){.denoiser = &q.subject.denoiser, .sampler = q.choice.sampler, .options = q.choice.options, .levels = levels,
                                .steps = q.grid.steps, .seed = q.own.seed};
     if (q.own.print_steps) return print_steps(&q, error);
     DF_TRY(write_all(&q, arena, error));
@@ -192,13 +192,16 @@ static void help(df_text *out, words typed)
         help_table(out, title.bytes, choice.settings.table);
         df_text_free(&title);
     }
+    help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
     help_table(out, "Output", output_table);
 }
 
 const command command_sample = {
-    .name = "sample", .about = "make new points with a trained model", .usage = "MODEL [options]",
+    .name = "sample", .about = "make new points with a model, or with an exact denoiser", .usage = "MODEL [options]",
     .examples = "  diffuse sample roll.safetensors -n 10000 -o samples.csv\n"
                 "  diffuse sample roll.safetensors -n 10000 --sampler ddim --steps 50 --eta 0 > samples.csv\n"
                 "  diffuse sample roll.safetensors -n 500 --trajectory --frames 60 -o path.csv\n"
-                "  diffuse sample roll.safetensors --steps 10 --print-steps\n",
+                "  diffuse sample roll.safetensors --steps 10 --print-steps\n"
+                "  diffuse sample exact:swissroll -n 10000 --sampler ddim --steps 20 > s.csv\n"
+                "  diffuse sample ideal:points.csv -n 1000 > memorised.csv\n",
     .help = help, .run = run};

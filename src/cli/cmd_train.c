@@ -1,6 +1,8 @@
 /* cmd_train.c -- `diffuse train`: points in, a model file out. */
 #include "cli.h"
 
+#include "diffuse/shape.h"
+
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +44,7 @@ typedef struct job {
     FILE *log;
     bool log_failed;
     double started, shown, loss; /* seconds; seconds; mean since the last row of the log, or so far */
+    double floor;                /* the exact denoiser's loss; negative: not known */
     uint64_t started_at;
 } job;
 
@@ -92,6 +95,39 @@ static void say_start(const job *j)
         say(&j->out, "warning: sampling starts from pure noise, but at step T %.3g %% of the variance is still the data's;\n"
             "  samples will come out shrunken. Drop --betas-as-given, or use --beta-schedule cosine, or\n"
             "  --zero-terminal-snr with --prediction-type v\n", 100 * left);
+}
+
+enum { FLOOR_ROWS = 16384 };
+
+static size_t floor_rows(const job *j)
+{
+    return j->training.learning.rows < FLOOR_ROWS ? j->training.learning.rows : FLOOR_ROWS;
+}
+
+/* On a shape whose density is known: the loss that the exact denoiser has, which is all that cannot be learned. */
+static df_status find_floor(job *j, df_arena *arena, df_error *error)
+{
+    const df_model *model = &j->model;
+    const df_transform *t = &model->transform;
+    const df_shape *shape = df_find_shape(model->config.data);
+    df_cloud cloud;
+    df_mixture raw, scaled;
+    j->floor = -1;
+    if (!shape || model->config.scaling == DF_SCALE_PER_COLUMN || j->out.quiet) return DF_OK;
+    DF_TRY(df_cloud_open(&cloud, arena, shape, model->config.noise < 0 ? shape->noise : model->config.noise, error));
+    if (!(cloud.noise > 0) || !df_cloud_node_count(&cloud)) return DF_OK;
+    DF_TRY(df_cloud_mixture(&raw, arena, &cloud, df_cloud_node_count(&cloud), error));
+    DF_TRY(df_mixture_scaled(&scaled, arena, &raw, t->mean, t->scale[0], error));
+    const df_denoiser exact = df_denoiser_of_mixture(&scaled);
+    return df_learning_floor(&j->floor, &j->training.learning, &exact, j->training.learning.data, floor_rows(j), arena, error);
+}
+
+/* What the averaged network loses on the same rows, levels and noise beyond what the exact denoiser does. */
+static double excess_loss(job *j)
+{
+    df_learning *l = &j->training.learning;
+    df_model_refresh(&j->model);
+    return df_learning_evaluate(l, &j->model.denoiser.weights, l->data, floor_rows(j)) - j->floor;
 }
 
 static void show_progress(job *j)
@@ -236,6 +272,7 @@ static df_status loop(job *j, df_error *error)
     DF_TRY(save(j, false, error));
     say(&j->out, "wrote %s: %s weights, %s steps, loss %.4f, %.1f s\n", j->path, grouped(model->network.parameter_count),
         grouped(model->step), j->loss, seconds() - j->started);
+    if (j->floor >= 0) say(&j->out, "the exact denoiser has loss %.4f; the network is %.4f above it on the same points\n", j->floor, excess_loss(j));
     if (j->log_failed) say(&j->out, "warning: %s is incomplete, it could not be written\n", j->log_path);
     return DF_OK;
 }
@@ -282,6 +319,7 @@ static df_status run_one(job *j, df_arena *arena, df_error *error)
         print_settings(j);
         return DF_OK;
     }
+    DF_TRY(find_floor(j, arena, error));
     catch_signals();
     DF_TRY(open_log(j, arena, error));
     const df_status status = loop(j, error);

@@ -169,41 +169,6 @@ df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid,
     return df_grid_init(*levels, grid, schedule, error);
 }
 
-/* "x,y" when the file's header has these names, else NULL: all columns. */
-static bool has_columns(const df_table *table, const df_model *model)
-{
-    for (size_t i = 0; i < model->dim; i++) {
-        bool found = false;
-        for (size_t c = 0; c < table->columns; c++) found |= strcmp(table->names[c], model->names[i]) == 0;
-        if (!found) return false;
-    }
-    return true;
-}
-
-static void choose_columns(df_table *table, const df_model *model)
-{
-    double row[4096];
-    for (size_t r = 0; r < table->rows; r++) {
-        memcpy(row, table->values + r * table->columns, table->columns * sizeof *row);
-        for (size_t i = 0; i < model->dim; i++)
-            for (size_t c = 0; c < table->columns; c++)
-                if (strcmp(table->names[c], model->names[i]) == 0) table->values[r * model->dim + i] = row[c];
-    }
-    for (size_t i = 0; i < model->dim; i++) table->names[i] = (char *)(uintptr_t)model->names[i];
-    table->columns = model->dim;
-}
-
-df_status read_points(df_table *table, const df_model *model, const char *path, bool scaled, df_arena *arena, df_error *error)
-{
-    DF_TRY(df_table_read(table, arena, path, NULL, error));
-    if (has_columns(table, model)) choose_columns(table, model);
-    else if (table->columns != model->dim)
-        return df_fail(error, DF_INPUT, "%s has %zu columns; the model works on %zu, named %s, ...", path, table->columns, model->dim,
-                       model->names[0]);
-    if (scaled) df_transform_apply(&model->transform, table->values, table->rows);
-    return DF_OK;
-}
-
 static bool find_columns(size_t *columns, const df_table *table, const char *const *names, size_t dim)
 {
     for (size_t i = 0; i < dim; i++) {
@@ -229,6 +194,15 @@ df_status subject_points(double **x, const df_subject *subject, const df_table *
     }
     for (size_t r = 0; r < table->rows; r++)
         for (size_t i = 0; i < dim; i++) (*x)[r * dim + i] = table->values[r * table->columns + columns[i]];
-    df_transform_apply(&subject->transform, *x, table->rows);
+    return DF_OK;
+}
+
+df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena, df_error *error)
+{
+    DF_TRY(df_subject_load(subject, arena, name, schedule->values, error));
+    if (!subject->is_model) return check_schedule_options(schedule, error);
+    for (size_t i = 0; schedule->table[i].name; i++)
+        if (schedule->given >> i & 1)
+            return df_fail(error, DF_USAGE, "--%s is for exact: and ideal:; the schedule of %s is part of the model", schedule->table[i].name, name);
     return DF_OK;
 }
