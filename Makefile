@@ -3,7 +3,10 @@
 MAKEFLAGS += --no-builtin-rules
 CFLAGS ?= -O3 -g
 B      ?= build
-CC     := $(if $(filter default undefined,$(origin CC)),cc,$(CC))
+# V=1 shows the commands.
+ifneq ($(V),1)
+Q = @echo "  $(notdir $@)";
+endif
 
 WARN = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion -Wformat=2 -Wvla \
        -Wstrict-prototypes -Wmissing-prototypes
@@ -36,25 +39,25 @@ diffuse: $(B)/diffuse         ## build the program (what plain `make` does)
 	@cp $< $@
 
 $(B)/diffuse: $(PROGRAM_OBJECTS) $(B)/libdiffuse.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
 lib: $(B)/libdiffuse.a        ## build the library, build/libdiffuse.a
 $(B)/libdiffuse.a: $(LIBRARY_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(B)/src/base/kernels_%.o: src/base/kernels.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$*) -DDF_SET=$* -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(FLAGS_$*) -DDF_SET=$* -c -o $@ $<
 
 $(B)/src/base/simd.o: NUMERIC += '-DDF_SETS=$(foreach set,$(SETS),X($(set)))'
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
 test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)

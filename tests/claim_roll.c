@@ -49,10 +49,11 @@ static int write_roll(const char *path)
     return fclose(out) == 0;
 }
 
-static int run(const char *format, const char *program, const char *folder)
+/* Types "PROGRAM before FOLDER/name after". */
+static int run(const char *program, const char *before, const char *folder, const char *name, const char *after)
 {
     char line[2000];
-    snprintf(line, sizeof line, format, program, folder, folder);
+    snprintf(line, sizeof line, "%s %s %s/%s %s", program, before, folder, name, after);
     return system(line) == 0;
 }
 
@@ -95,9 +96,13 @@ int main(int count, char **arguments)
 
     snprintf(path, sizeof path, "%s/other.csv", folder);
     CHECK(write_roll(path));
-    CHECK(run("%s train -q -f %s/other.csv -o %s/other.safetensors", program, folder));
-    CHECK(run("%s sample -q -f %s/other.safetensors -n 10000 --sampler ddim --steps 50 -o %s/ddim.csv", program, folder));
-    CHECK(run("%s sample -q -f %s/other.safetensors -n 10000 --sampler ddpm -o %s/ddpm.csv", program, folder));
+    char to[1100];
+    snprintf(to, sizeof to, "-o %s/other.safetensors", folder);
+    CHECK(run(program, "train -q -f", folder, "other.csv", to));
+    snprintf(to, sizeof to, "-n 10000 --sampler ddim --steps 50 -o %s/ddim.csv", folder);
+    CHECK(run(program, "sample -q -f", folder, "other.safetensors", to));
+    snprintf(to, sizeof to, "-n 10000 --sampler ddpm -o %s/ddpm.csv", folder);
+    CHECK(run(program, "sample -q -f", folder, "other.safetensors", to));
 
     for (int ddpm = 0; ddpm < 2; ddpm++) {
         df_arena arena = {0};

@@ -400,7 +400,7 @@ ok "a line has one column" has '^a$' "$out"
 printf '1 2 3\n2 5 1\n5 1 2.385\n' >space.txt && learn space.txt space && t 0 '3 points by ddim' sample space -n 3
 ok "space has three columns" has '^x,y,z$' "$out"
 t 0 '' encode line line.csv -q --steps 5
-t 3 'has 3 columns; the model works on 1' encode line space.txt
+t 3 'has 3 columns; line works on 1' encode line space.txt
 printf 'x,y\n1,2\n1,3\n' >flat.csv && learn flat.csv flat
 t 3 'column x has the same value in every row' train flat.csv --scale per-column -o x
 printf 'x,y\n1,2\n1,2\n1,2\n' >same.csv

@@ -45,8 +45,7 @@ typedef struct df_kernels {
 
 enum { DF_NODES = 64 };
 
-/* The best set this machine can run, or the one named by the environment variable DIFFUSE_SIMD: NULL when it
- * is not one of them. */
+/* The set named by the environment variable DIFFUSE_SIMD, or else the best this machine can run: never NULL. */
 const df_kernels *df_kernels_get(void);
 
 /* The set of that name, or NULL when this build or this machine does not have it. */

@@ -40,9 +40,10 @@ const char *const *df_kernels_names(void)
 const df_kernels *df_kernels_get(void)
 {
     const char *wanted = getenv("DIFFUSE_SIMD");
-    const df_kernels *chosen = NULL;
-    if (wanted && *wanted) return df_kernels_named(wanted);
-    for (const char *const *name = df_kernels_names(); !chosen && *name; name++)
-        if (!name[1]) chosen = df_kernels_named(*name);
+    const df_kernels *chosen = wanted ? df_kernels_named(wanted) : NULL;
+    if (chosen) return chosen;
+#define X(set) if (runs_here(#set)) chosen = &df_kernels_##set;
+    DF_SETS
+#undef X
     return chosen;
 }

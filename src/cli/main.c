@@ -87,10 +87,11 @@ static bool asks_for_help(words typed)
 
 static df_status check_kernels(df_error *error)
 {
-    if (df_kernels_get()) return DF_OK;
+    const char *wanted = getenv("DIFFUSE_SIMD");
+    if (!wanted || !*wanted || df_kernels_named(wanted)) return DF_OK;
     df_text known = {0};
     df_add_names(&known, df_kernels_names());
-    df_fail(error, DF_USAGE, "DIFFUSE_SIMD is '%.40s'; this machine has %s", getenv("DIFFUSE_SIMD"), known.bytes ? known.bytes : "");
+    df_fail(error, DF_USAGE, "DIFFUSE_SIMD is '%.40s'; this machine has %s", wanted, known.bytes ? known.bytes : "");
     df_text_free(&known);
     return DF_USAGE;
 }

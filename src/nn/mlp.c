@@ -112,7 +112,6 @@ df_status df_network_init(df_network *network, const df_network_config *config, 
                           df_error *error)
 {
     *network = (df_network){.config = *config, .kernels = df_kernels_get()};
-    if (!network->kernels) return df_fail(error, DF_USAGE, "DIFFUSE_SIMD names kernels that this machine cannot run");
     const df_embedding points = point_embedding(network);
     network->point_frequency_count = points.waves * points.inputs;
     network->frequency_count = network->point_frequency_count + level_waves(config);
