@@ -41,7 +41,7 @@ claims() {
 }
 
 part layers awk -f tests/layers.awk include/diffuse/*.h src/*/*.[ch]
-part headers sh tests/headers.sh
+part headers sh tests/headers.sh "$build/libdiffuse.a"
 part unit sh tests/unit.sh "$build"
 part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
 part references sh tests/references.sh "$program"

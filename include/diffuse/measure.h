@@ -96,7 +96,8 @@ df_status df_energy_distance(double *energy, df_arena *arena, const df_pair *pai
 /* DF_INPUT unless both sets have points, within 1e100 of 0. Every distance asks this first. */
 df_status df_pair_check(const df_pair *pair, df_error *error) DF_MUST_CHECK;
 
-/* An endless sequence of true points. */
+/* A source of true points. Those of one call are independent draws; so are those of calls whose first .. first + n - 1 do not
+ * overlap. */
 typedef struct df_truth {
     size_t dim;
     void (*points)(void *self, uint64_t first, size_t n, double *x); /* x:(n, dim) */

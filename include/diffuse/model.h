@@ -39,6 +39,8 @@ df_status df_transform_fit(df_transform *transform, df_arena *arena, const df_da
 
 /* ---- model/config.c ---- */
 
+enum df_rate { DF_RATE_COSINE, DF_RATE_LINEAR, DF_RATE_CONSTANT };
+
 /* All that decides what a training run computes. Stored in the model. */
 typedef struct df_config {
     const char *data;     /* a shape's name or a file */

@@ -9,7 +9,7 @@
 DF_BEGIN
 
 /* A gradient is named d_x and means dL/dx. Backward functions add to gradients of parameters and overwrite
- * gradients of inputs. A tangent is named x_dot and means the derivative along a given direction.
+ * gradients of inputs, but for the embedding, several of which share an input. A tangent is named x_dot and means the derivative along a given direction.
  * Matrices are row-major; weights are (outputs, inputs) as in PyTorch's nn.Linear. */
 
 /* ---- nn/linear.c:  y(n, o) = bias(o) + sum_i x(n, i) weight(o, i) ---- */
@@ -106,9 +106,8 @@ void df_weights_refresh(const df_network *network, df_weights *weights);
 
 /* What a pass over at most `rows` points keeps for the passes after it. */
 typedef struct df_pass {
-    size_t rows;
     df_real *features;      /* (rows, features) */
-    df_real *z;             /* (rows, hidden) before the activation */
+    df_real *z;             /* (rows, hidden) before the activation; the later passes work in it */
     df_real **h, **slope;   /* per hidden layer: (rows, hidden) */
     df_real *output;        /* (rows, dim) */
     df_real *d_h, *d_z;     /* (rows, hidden) each; tangents use them too */

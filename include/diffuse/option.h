@@ -25,6 +25,7 @@ typedef struct df_option {
     const char *const *choices; /* NULL-terminated names */
     const char *shown; /* what --help calls the value: "FILE", "N" */
     const char *also;  /* names other programs use, separated by blanks: only hints */
+    const char *not_with; /* the option of the same table that this one cannot be given together with */
     const char *help;
 } df_option;
 

@@ -40,6 +40,7 @@ typedef struct df_reference {
     const df_shape *shape; /* NULL: a file */
     df_cloud cloud;        /* of a shape */
     df_data data;          /* of a file */
+    size_t *order;         /* (data.rows), for dealing its rows */
     bool has_density;
     df_mixture mixture;    /* with a density: in the data's units */
     const double *curve;   /* (curve_nodes, 2) for df_curve_compare; NULL when the shape is no curve */
@@ -50,7 +51,11 @@ typedef struct df_reference {
 df_status df_reference_load(df_reference *reference, df_arena *arena, const char *name, double noise, uint64_t seed,
                             df_error *error) DF_MUST_CHECK;
 
-/* x:(n, dim): true points first .. first + n - 1; of a file its rows, around and around. */
+/* The most points that can be asked for at once: those of a file are as many as it has, those of a shape have no end. */
+size_t df_reference_most(const df_reference *reference);
+
+/* x:(n, dim): true points first .. first + n - 1, none of which `diffuse data` or a training ever gives; of a file n
+ * different rows in random order, drawn anew for each `first`. */
 void df_reference_points(const df_reference *reference, uint64_t first, size_t n, double *x);
 
 /* The same as a source for df_floor_measure; points at the reference. */

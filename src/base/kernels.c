@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the five operations that differ between instruction sets: load, store, broadcast, fma ---- */
+/* ---- the four operations that differ between instruction sets ---- */
 
 #if !defined(DF_DOUBLE) && defined(__AVX512F__)
 

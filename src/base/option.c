@@ -1,6 +1,9 @@
 /* option.c -- option tables: everything that is known about a setting is said once. */
 #include "diffuse/option.h"
 
+#include "diffuse/json.h"
+
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,8 +97,11 @@ void df_settings_defaults(df_settings *settings)
         if (option->kind == DF_WORD) *(const char **)value_of(settings, option) = option->value;
         else if (!option->value) memset(value_of(settings, option), 0, option->kind == DF_FLAG ? sizeof(bool)
                                         : option->kind == DF_CHOICE ? sizeof(int) : sizeof(double));
-        else if (df_settings_set(settings, option, option->value, NULL, &error) != DF_OK)
-            fprintf(stderr, "default of --%s: %s\n", option->name, error.message);
+        else {
+            const df_status status = df_settings_set(settings, option, option->value, NULL, &error);
+            assert(status == DF_OK);
+            (void)status;
+        }
     }
     settings->given = 0;
 }
@@ -172,7 +178,7 @@ void df_settings_show(df_text *out, const df_settings *settings, const df_option
     switch (option->kind) {
     case DF_FLAG: df_text_add(out, "%s", *(const bool *)value ? "yes" : "no"); break;
     case DF_COUNT: df_text_add(out, "%llu", (unsigned long long)*(const uint64_t *)value); break;
-    case DF_NUMBER: df_text_add(out, "%.17g", *(const double *)value); break;
+    case DF_NUMBER: df_json_add_number(out, *(const double *)value); break;
     case DF_CHOICE: df_text_add(out, "%s", option->choices[*(const int *)value]); break;
     case DF_WORD: df_text_add(out, "%s", *(const char *const *)value ? *(const char *const *)value : ""); break;
     }
@@ -272,6 +278,16 @@ static df_status find_option(df_settings *const *list, const char *word, const d
     return DF_OK;
 }
 
+/* Refuses options that contradict each other. */
+static df_status check_pairs(df_settings *const *list, df_error *error)
+{
+    for (; *list; list++)
+        for (const df_option *option = (*list)->table; option->name; option++)
+            if (option->not_with && df_settings_given(*list, option->name) && df_settings_given(*list, option->not_with))
+                return df_fail(error, DF_USAGE, "--%s and --%s cannot go together", option->not_with, option->name);
+    return DF_OK;
+}
+
 df_status df_settings_parse(df_settings *const *list, const char *const *words, size_t count, const char **operands,
                             size_t *operand_count, size_t operands_most, df_arena *arena, df_error *error)
 {
@@ -302,5 +318,5 @@ df_status df_settings_parse(df_settings *const *list, const char *const *words, 
         }
         DF_TRY(df_settings_set(owner, option, value, arena, error));
     }
-    return DF_OK;
+    return check_pairs(list, error);
 }

@@ -37,6 +37,9 @@ typedef struct output_options {
 
 extern const df_option output_table[];
 
+/* What -o names, or "-". */
+const char *output_path(const output_options *options);
+
 /* Parses words into settings (all set to their defaults first) and exactly `wanted` operands; `names` says what they are,
  * for the message when one is missing: "MODEL POINTS". */
 df_status parse(df_settings *const *list, words typed, const char **operands, size_t wanted, const char *names,
@@ -49,6 +52,9 @@ df_status parse_words(df_settings *const *list, words typed, const char **operan
 /* Refuses those of the options, a NULL-terminated list of names, that were given though they would have no effect:
  * "--rho is for --timestep-spacing karras". */
 df_status refuse_idle(const df_settings *given, const char *const *names, const char *purpose, df_error *error);
+
+/* The same for all options of these settings. */
+df_status refuse_all(const df_settings *given, const char *purpose, df_error *error);
 
 /* The same for the options that are for shapes only, or for files only. */
 df_status check_data_options(const char *data, const df_settings *given, df_error *error);
@@ -69,12 +75,19 @@ void say(const output_options *options, const char *format, ...) DF_PRINTF(2, 3)
 /* 12345678 as "12,345,678", in one of a few rotating buffers. */
 const char *grouped(uint64_t count);
 
+/* "1 point", "2,000 points", in the same buffers. */
+const char *plural(uint64_t count, const char *noun);
+
 /* ---- models as samplers see them ---- */
 
 /* The probability-flow ODE behind likelihoods: cut-offs in sigma/alpha, and Runge-Kutta steps. */
 #define ODE_LEAST 0.005
 #define ODE_MOST 50.0
 enum { ODE_STEPS = 64 };
+
+/* Narrows cut-offs to what the denoiser knows. Sampling starts from a Gaussian at its most noisy level, so that the density at
+ * *most is that Gaussian wherever it lies. */
+void fit_cut_offs(double *least, double *most, const df_denoiser *denoiser);
 
 typedef struct sampler_choice {
     const df_sampler *sampler;
@@ -94,6 +107,9 @@ df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid,
 
 /* *x:(rows, dim), in the data's units: the columns of the table that have the subject's names, or all when there are as many. */
 df_status subject_points(double **x, const df_subject *subject, const df_table *table, df_arena *arena, df_error *error);
+
+/* The shape that exact: names or that a model learned, and the noise it has there (negative: the shape's own); NULL: none. */
+const char *learned_shape(double *noise, const df_subject *subject);
 
 /* df_subject_load with the schedule typed for exact: and ideal:, which is refused for a model file. */
 df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena, df_error *error);

@@ -21,7 +21,7 @@ static const df_option table[] = {
     {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "5000", .low = 10, .high = 1e6, .shown = "N", .help = "samples of each"},
     {.name = "against", .kind = DF_WORD, AT(against), .shown = "TRUTH", .help = "a shape or a file of points; without it, the shape that was learned"},
     {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides the starts"},
-    {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = SEEDS_MOST, .shown = "K", .help = "repeat with K seeds: median, worst and spread"},
+    {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = SEEDS_MOST, .shown = "K", .help = "repeat with K seeds: median, least and most"},
     {.name = "fine-steps", .kind = DF_COUNT, AT(fine_steps), .value = "400", .low = 10, .high = 100000, .shown = "N",
      .help = "steps of the fine solution, DDIM without noise, that displacement is measured from"},
     {0}};
@@ -46,7 +46,7 @@ typedef struct job {
     df_subject subjects[SUBJECTS_MOST];
     size_t subject_count;
     df_reference reference;
-    df_output file; /* of -o */
+    df_text file; /* for -o */
 } job;
 
 static const char *const measures[MEASURES] = {"thickness", "off_shape", "ks", "sliced_w2", "displacement"};
@@ -97,22 +97,62 @@ static df_status parse_counts(job *j, df_error *error)
     return j->count_count ? DF_OK : df_fail(error, DF_USAGE, "--steps names none");
 }
 
-static const char *learned_shape(const df_subject *s)
+/* All subjects are compared with one truth: --against, or the shape that all of them learned. */
+static df_status choose_truth(const char **name, double *noise, const job *j, df_error *error)
 {
-    if (strncmp(s->name, "exact:", 6) == 0) return s->name + 6;
-    return s->is_model && df_find_shape(s->model.config.data) ? s->model.config.data : NULL;
+    const df_subject *s = j->subjects;
+    *name = j->own.against;
+    *noise = -1;
+    if (*name) return DF_OK;
+    *name = learned_shape(noise, &s[0]);
+    if (!*name) return df_fail(error, DF_USAGE, "say what %s should be compared with, such as --against swissroll", s[0].name);
+    for (size_t i = 1; i < j->subject_count; i++) {
+        double other_noise;
+        const char *other = learned_shape(&other_noise, &s[i]);
+        if (!other || strcmp(other, *name) != 0 || other_noise != *noise)
+            return df_fail(error, DF_USAGE, "%s and %s did not learn the same shape\n"
+                           "  say what to compare them with, such as --against %s", s[0].name, s[i].name, *name);
+    }
+    return DF_OK;
 }
 
-static df_status load_subjects(job *j, const char **names, size_t count, df_arena *arena, df_error *error)
+static df_status load_subjects(job *j, const char **names, df_arena *arena, df_error *error)
 {
-    for (size_t i = 0; i < count; i++) DF_TRY(load_subject(&j->subjects[i], names[i], &j->schedule_settings, arena, error));
-    j->subject_count = count;
-    const char *truth = j->own.against ? j->own.against : learned_shape(&j->subjects[0]);
-    if (!truth) return df_fail(error, DF_USAGE, "say what %s should be compared with, such as --against swissroll", names[0]);
-    DF_TRY(df_reference_load(&j->reference, arena, truth, -1, j->own.seed + 1, error));
-    for (size_t i = 0; i < count; i++)
+    const char *truth;
+    double noise;
+    for (; j->subject_count < SUBJECTS_MOST && names[j->subject_count]; j->subject_count++)
+        DF_TRY(load_subject(&j->subjects[j->subject_count], names[j->subject_count], &j->schedule_settings, arena, error));
+    DF_TRY(choose_truth(&truth, &noise, j, error));
+    DF_TRY(df_reference_load(&j->reference, arena, truth, noise, j->own.seed, error));
+    for (size_t i = 0; i < j->subject_count; i++)
         if (j->subjects[i].dim != j->reference.dim)
             return df_fail(error, DF_INPUT, "%s works on %zu columns, %s has %zu", names[i], j->subjects[i].dim, truth, j->reference.dim);
+    return DF_OK;
+}
+
+/* The fine solution takes as many of the --fine-steps as the spacing allows. */
+static uint64_t fine_steps(const job *j, const df_subject *s)
+{
+    const uint64_t all = s->schedule.steps;
+    return j->grid.spacing != DF_SPACING_KARRAS && j->own.fine_steps > all ? all : j->own.fine_steps;
+}
+
+static df_status lay_grid(df_level **levels, job *j, const df_subject *s, const sampler_choice *choice, uint64_t steps, df_arena *arena,
+                          df_error *error)
+{
+    df_grid_config grid = j->grid;
+    grid.steps = steps;
+    return make_grid(levels, &j->grid_settings, &grid, choice->sampler, steps, &s->schedule, arena, error);
+}
+
+/* Lays every grid once, so that none fails after rows were printed. */
+static df_status check_grids(job *j, df_arena *arena, df_error *error)
+{
+    df_level *unused;
+    for (size_t i = 0; i < j->subject_count; i++)
+        for (size_t c = 0; c < j->contender_count; c++)
+            for (size_t k = 0; k < j->count_count; k++)
+                DF_TRY(lay_grid(&unused, j, &j->subjects[i], &j->contenders[c].choice, j->counts[k], arena, error));
     return DF_OK;
 }
 
@@ -123,9 +163,7 @@ static df_status draw(job *j, const df_subject *s, const sampler_choice *choice,
                       uint64_t *calls, df_arena *arena, df_error *error)
 {
     df_level *levels;
-    df_grid_config grid = j->grid;
-    grid.steps = steps;
-    DF_TRY(make_grid(&levels, &j->grid_settings, &grid, choice->sampler, steps, &s->schedule, arena, error));
+    DF_TRY(lay_grid(&levels, j, s, choice, steps, arena, error));
     df_sampling sampling = {.denoiser = &s->denoiser, .sampler = choice->sampler, .options = choice->options, .levels = levels,
                             .steps = steps, .seed = seed};
     DF_TRY(df_sampling_init(&sampling, arena, error));
@@ -150,13 +188,13 @@ static double median_distance(const double *x, const double *y, size_t n, size_t
 static df_status measure(double values[MEASURES], job *j, const double *x, const double *fine, df_arena *arena, df_error *error)
 {
     const df_reference *ref = &j->reference;
-    const size_t n = j->own.points, dim = ref->dim;
+    const size_t n = j->own.points, dim = ref->dim, most = df_reference_most(ref), m = n < most ? n : most;
     df_curve_fit fit = {.thickness = MISSING, .off_shape = MISSING, .ks = MISSING};
     double *y, *scratch;
-    DF_NEW(arena, y, n * dim, error);
+    DF_NEW(arena, y, m * dim, error);
     DF_NEW(arena, scratch, 2 * n, error);
-    df_reference_points(ref, 0, n, y);
-    const df_pair pair = {.dim = dim, .n = n, .m = n, .x = x, .y = y};
+    df_reference_points(ref, 0, m, y);
+    const df_pair pair = {.dim = dim, .n = n, .m = m, .x = x, .y = y};
     if (ref->curve && ref->mixture.s > 0) DF_TRY(df_curve_compare(&fit, arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, n, error));
     values[0] = fit.thickness;
     values[1] = fit.off_shape;
@@ -166,31 +204,64 @@ static df_status measure(double values[MEASURES], job *j, const double *x, const
     return DF_OK;
 }
 
-/* ---- the table ---- */
+/* ---- the table and the file ---- */
+
+/* -o - puts the file where the table would be. */
+static bool has_table(const job *j)
+{
+    return !j->out.output || strcmp(j->out.output, "-") != 0;
+}
+
+static void print_header(job *j)
+{
+    df_text_add(&j->file, "model,sampler,steps,calls");
+    if (has_table(j)) printf("%-22s %-18s %6s %6s", "model", "sampler", "steps", "calls");
+    for (size_t m = 0; m < MEASURES; m++) {
+        df_text_add(&j->file, ",%s", measures[m]);
+        if (j->own.seeds > 1) df_text_add(&j->file, ",%s_least,%s_most", measures[m], measures[m]);
+        if (has_table(j)) printf(j->own.seeds > 1 ? " %26s" : " %12s", measures[m]);
+    }
+    df_text_add(&j->file, "\n");
+    if (has_table(j)) printf("\n");
+}
 
 /* A measure that is not available leaves its cell empty. */
-static void add_to_file(job *j, double value, size_t measure)
+static void add_to_file(job *j, double value)
 {
-    df_output_add(&j->file, ",", 1);
-    if (!isnan(value)) df_output_print(&j->file, "%.9g", value);
-    if (measure + 1 == MEASURES) df_output_add(&j->file, "\n", 1);
+    if (isnan(value)) df_text_add(&j->file, ",");
+    else df_text_add(&j->file, ",%.9g", value);
+}
+
+/* What all seeds gave for one measure, ascending. */
+static void print_cell(job *j, double *values)
+{
+    const size_t seeds = j->own.seeds;
+    double scratch[SEEDS_MOST];
+    char cell[64] = "-";
+    const double median = df_median(values, scratch, seeds), least = values[0], most = values[seeds - 1];
+    add_to_file(j, median);
+    if (seeds > 1) {
+        add_to_file(j, least);
+        add_to_file(j, most);
+    }
+    if (!has_table(j)) return;
+    if (!isnan(median) && seeds > 1) snprintf(cell, sizeof cell, "%.4f (%.4f-%.4f)", median, least, most);
+    else if (!isnan(median)) snprintf(cell, sizeof cell, "%.4f", median);
+    printf(seeds > 1 ? " %26s" : " %12s", cell);
 }
 
 static df_status print_row(job *j, const df_subject *s, const contender *c, uint64_t steps, uint64_t calls, double values[SEEDS_MOST][MEASURES],
                            df_error *error)
 {
-    const size_t seeds = j->own.seeds;
-    if (j->out.output) df_output_print(&j->file, "%s,%s,%llu,%llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
-    printf("%-22s %-18s %6llu %6llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
+    df_text_add(&j->file, "%s,%s,%llu,%llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
+    if (has_table(j)) printf("%-22s %-18s %6llu %6llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
     for (size_t m = 0; m < MEASURES; m++) {
-        double sorted[SEEDS_MOST], scratch[SEEDS_MOST];
-        for (size_t k = 0; k < seeds; k++) sorted[k] = values[k][m];
-        const double median = df_median(sorted, scratch, seeds);
-        if (j->out.output) add_to_file(j, median, m);
-        if (isnan(median)) printf(" %12s", "-");
-        else if (seeds == 1) printf(" %12.4f", median);
-        else printf(" %8.4f (%.4f to %.4f)", median, sorted[0], sorted[seeds - 1]);
+        double of_seeds[SEEDS_MOST];
+        for (size_t k = 0; k < j->own.seeds; k++) of_seeds[k] = values[k][m];
+        print_cell(j, of_seeds);
     }
+    df_text_add(&j->file, "\n");
+    if (!has_table(j)) return DF_OK;
     printf("\n");
     if (fflush(stdout) != 0) return df_fail(error, DF_IO, "standard output: the table could not be written");
     return DF_OK;
@@ -221,18 +292,33 @@ static df_status run_subject(job *j, const df_subject *s, df_arena *arena, df_er
     DF_NEW(arena, fine, j->own.seeds, error);
     for (uint64_t k = 0; k < j->own.seeds; k++) {
         DF_NEW(arena, fine[k], j->own.points * s->dim, error);
-        DF_TRY(draw(j, s, &ddim.choice, j->own.fine_steps, j->own.seed + k, fine[k], &calls, arena, error));
+        DF_TRY(draw(j, s, &ddim.choice, fine_steps(j, s), j->own.seed + k, fine[k], &calls, arena, error));
     }
     for (size_t c = 0; c < j->contender_count; c++)
         for (size_t k = 0; k < j->count_count; k++) DF_TRY(run_row(j, s, &j->contenders[c], j->counts[k], fine, error));
     return DF_OK;
 }
 
+static df_status write_file(const job *j, df_error *error)
+{
+    df_output out;
+    if (j->file.failed) return df_fail(error, DF_LIMIT, "out of memory");
+    DF_TRY(df_output_open(&out, j->out.output, j->out.overwrite, error));
+    df_output_add(&out, j->file.bytes, j->file.size);
+    return df_output_close(&out, error);
+}
+
+static df_status run_all(job *j, df_arena *arena, df_error *error)
+{
+    print_header(j);
+    for (size_t i = 0; i < j->subject_count; i++) DF_TRY(run_subject(j, &j->subjects[i], arena, error));
+    return j->out.output ? write_file(j, error) : DF_OK;
+}
+
 static df_status run(words typed, df_arena *arena, df_error *error)
 {
     static job j;
     const char *names[SUBJECTS_MOST];
-    size_t count = 0;
     j.own_settings = (df_settings){.table = table, .values = &j.own};
     j.output = (df_settings){.table = output_table, .values = &j.out};
     j.schedule_settings = (df_settings){.table = df_schedule_options, .values = &j.schedule};
@@ -241,26 +327,16 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     df_settings *const list[] = {&j.own_settings, &j.grid_settings, &j.schedule_settings, &j.output, NULL};
     for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
     DF_TRY(parse_words(list, typed, names, 1, SUBJECTS_MOST, "MODEL", arena, error));
-    while (count < SUBJECTS_MOST && names[count]) count++;
     DF_TRY(parse_contenders(&j, arena, error));
     DF_TRY(parse_counts(&j, error));
-    DF_TRY(load_subjects(&j, names, count, arena, error));
-    if (j.out.output) {
-        DF_TRY(df_output_open(&j.file, j.out.output, j.out.overwrite, error));
-        df_output_print(&j.file, "model,sampler,steps,calls,thickness,off_shape,ks,sliced_w2,displacement\n");
-    }
-    printf("%-22s %-18s %6s %6s", "model", "sampler", "steps", "calls");
-    for (size_t m = 0; m < MEASURES; m++) printf(j.own.seeds > 1 ? " %-26s" : " %12s", measures[m]);
-    printf("\n");
-    df_status status = DF_OK;
-    for (size_t i = 0; i < count && status == DF_OK; i++) status = run_subject(&j, &j.subjects[i], arena, error);
-    if (status != DF_OK) {
-        if (j.out.output) df_output_abandon(&j.file);
-        return status;
-    }
-    if (j.out.output) DF_TRY(df_output_close(&j.file, error));
+    if (j.out.output) DF_TRY(df_output_check(j.out.output, j.out.overwrite, error));
+    DF_TRY(load_subjects(&j, names, arena, error));
+    DF_TRY(check_grids(&j, arena, error));
+    const df_status status = run_all(&j, arena, error);
+    df_text_free(&j.file);
+    DF_TRY(status);
     say(&j.out, "against %s; displacement: median distance from DDIM in %s steps from the same start\n", j.reference.name,
-        grouped(j.own.fine_steps));
+        grouped(fine_steps(&j, &j.subjects[0])));
     return DF_OK;
 }
 

@@ -75,7 +75,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
         return status;
     }
     DF_TRY(df_table_close(&writer, error));
-    say(&out, "%s points of %s: %s\n", grouped(o.points), shape->name, shape->convention);
+    say(&out, "%s of %s: %s\n", plural(o.points, "point"), shape->name, shape->convention);
+    if (cloud.noise != shape->noise) say(&out, "but with noise of standard deviation %g, in the units of x\n", cloud.noise);
     if (out.output && strcmp(out.output, "-") != 0) say(&out, "next: diffuse train %s -o model.safetensors\n", out.output);
     return DF_OK;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS = 200 };
+enum { STEPS = 500 };
 
 typedef struct tool {
     output_options out;
@@ -21,6 +21,7 @@ typedef struct tool {
 static df_status prepare(tool *t, const char *path, df_arena *arena, df_error *error)
 {
     df_level *down, *up;
+    DF_TRY(df_output_check(t->out.output ? t->out.output : "-", t->out.overwrite, error));
     DF_TRY(choose_sampler(&t->ddim, (words){NULL, 0}, "ddim", error));
     df_settings_defaults(&t->ddim.settings);
     DF_TRY(load_subject(&t->subject, path, &t->schedule_settings, arena, error));
@@ -63,7 +64,7 @@ static df_status run_coder(words typed, bool encode, df_arena *arena, df_error *
     DF_TRY(df_sampling_run(encode ? &t.up : &t.down, 0, table.rows, x, error));
     if (!encode) df_transform_undo(&t.subject.transform, x, table.rows);
     DF_TRY(write_rows(&t, x, table.rows, t.subject.dim, t.subject.names, error));
-    say(&t.out, "%s points %s in %s steps\n", grouped(table.rows), encode ? "encoded" : "decoded", grouped(t.grid.steps));
+    say(&t.out, "%s %s in %s\n", plural(table.rows, "point"), encode ? "encoded" : "decoded", plural(t.grid.steps, "step"));
     return DF_OK;
 }
 
@@ -163,14 +164,14 @@ static df_status run_interpolate(words typed, df_arena *arena, df_error *error)
     names[0] = "w";
     memcpy(names + 1, t.subject.names, dim * sizeof *names);
     DF_TRY(write_rows(&t, rows, n, dim + 1, names, error));
-    say(&t.out, "%s points between the two latents\n", grouped(n));
+    say(&t.out, "%s between the two latents\n", plural(n, "point"));
     return DF_OK;
 }
 
 static void help_coder(df_text *out, words typed)
 {
     (void)typed;
-    help_table(out, "Steps (0: 200 of them)", grid_table);
+    help_table(out, "Steps (0: 500 of them)", grid_table);
     help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
     help_table(out, "Output", output_table);
 }

@@ -8,19 +8,38 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { W2_POINTS = 1000, SCORE_POINTS = 512, EPS_POINTS = 4096 };
+
+enum { NLL, ENTROPY, KL, EPS_LOSS, SCORE_KL_BOUND, W2, SLICED_W2, ENERGY, THICKNESS, OFF_SHAPE, KS, MEASURES };
+
+/* What can be measured. The names are the keys of --json. */
+static const struct measure {
+    const char *name, *floor, *error, *gate, *about;
+} measures[MEASURES] = {
+    [NLL] = {"nll", NULL, "nll_error", NULL, "-ln p_model of true points, nats"},
+    [ENTROPY] = {"entropy", NULL, "entropy_error", NULL, "-ln p of the same points, nats: no model's nll is less"},
+    [KL] = {"kl", NULL, "kl_error", "max-kl", "KL(truth || model), nats: the paired mean of nll - entropy"},
+    [EPS_LOSS] = {"eps_loss", "eps_loss_floor", "eps_loss_excess_error", NULL,
+                  "mean squared error of eps over the schedule; +-: of value - floor"},
+    [SCORE_KL_BOUND] = {"score_kl_bound", NULL, "score_kl_bound_error", NULL,
+                        "bound on the KL of the reverse SDE, nats; kl is of the ODE and may exceed it"},
+    [W2] = {"w2", "w2_floor", "w2_floor_spread", "max-w2", "2-Wasserstein distance, exact, of the first points"},
+    [SLICED_W2] = {"sliced_w2", "sliced_w2_floor", "sliced_w2_floor_spread", "max-sliced-w2", "sliced 2-Wasserstein distance"},
+    [ENERGY] = {"energy", "energy_floor", "energy_floor_spread", "max-energy", "energy distance"},
+    [THICKNESS] = {"thickness", "thickness_floor", "thickness_floor_spread", NULL, "median distance from the curve / 0.6745 s"},
+    [OFF_SHAPE] = {"off_shape", "off_shape_floor", "off_shape_floor_spread", "max-off-shape", "share of points farther than 4 s"},
+    [KS] = {"ks", "ks_floor", "ks_floor_spread", "max-ks", "Kolmogorov distance along the curve"}};
+
 typedef struct options {
     const char *against, *sampler, *profile;
-    double noise, max_kl, max_w2, max_sliced_w2, max_energy, max_ks, max_off_shape;
+    double noise, most[MEASURES];
     uint64_t points, likelihood_points, seed;
     bool json;
 } options;
 
-enum { W2_POINTS = 1000, SCORE_POINTS = 512, EPS_POINTS = 4096, CURVE_MEASURES = 3 };
-
 #define AT(member) .offset = offsetof(options, member)
-#define GATE(option, member, what)                                                                                \
-    {.name = option, .kind = DF_NUMBER, AT(member), .value = "-1", .low = -1, .high = 1e9, .shown = "X",           \
-     .help = "exit with 1 when " what " is above X; -1: any"}
+#define GATE(option, measure, what)                                                                                \
+    {.name = option, .kind = DF_NUMBER, AT(most[measure]), .low = 0, .high = 1e9, .shown = "X", .help = "exit with 1 when " what " is above X"}
 static const df_option table[] = {
     {.name = "against", .kind = DF_WORD, AT(against), .shown = "TRUTH", .also = "ref reference",
      .help = "a shape or a file of points; for a model that learned a shape, that shape"},
@@ -32,24 +51,20 @@ static const df_option table[] = {
     {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
     {.name = "json", .kind = DF_FLAG, AT(json), .help = "print JSON, for programs; its keys only ever grow"},
     {.name = "profile", .kind = DF_WORD, AT(profile), .shown = "FILE", .help = "write the score error by level to FILE, to see where a model is wrong"},
-    GATE("max-kl", max_kl, "kl"),
-    GATE("max-w2", max_w2, "w2"),
-    GATE("max-sliced-w2", max_sliced_w2, "sliced_w2"),
-    GATE("max-energy", max_energy, "energy"),
-    GATE("max-ks", max_ks, "ks"),
-    GATE("max-off-shape", max_off_shape, "off_shape"),
+    GATE("max-kl", KL, "kl"),
+    GATE("max-w2", W2, "w2"),
+    GATE("max-sliced-w2", SLICED_W2, "sliced_w2"),
+    GATE("max-energy", ENERGY, "energy"),
+    GATE("max-ks", KS, "ks"),
+    GATE("max-off-shape", OFF_SHAPE, "off_shape"),
     {0}};
 #undef AT
 
-/* One line of the report. NaN: not available. */
-typedef struct row {
-    const char *name, *floor_name, *error_name, *about;
+/* NaN: not available. */
+typedef struct result {
     double value, floor, error; /* error: of the value, or the floor's spread */
     uint64_t n;
-    double most; /* the gate, negative: none */
-} row;
-
-enum { ROWS_MOST = 24 };
+} result;
 
 typedef struct evaluation {
     options own;
@@ -61,19 +76,12 @@ typedef struct evaluation {
     const char *target;
     bool is_subject;
     df_subject subject;
+    double least, most; /* cut-offs of the ODE, in sigma/alpha */
     df_reference reference;
     double *x; /* (n, dim): the points that are judged, in the data's units */
     size_t n;
-    row rows[ROWS_MOST];
-    size_t count;
+    result results[MEASURES];
 } evaluation;
-
-static row *add(evaluation *e, const char *name, const char *about, double value, uint64_t n)
-{
-    row *r = &e->rows[e->count++];
-    *r = (row){.name = name, .about = about, .value = value, .floor = MISSING, .error = MISSING, .n = n, .most = -1};
-    return r;
-}
 
 /* ---- the target: a subject that is sampled, or a file of points ---- */
 
@@ -112,57 +120,109 @@ static df_status read_samples(evaluation *e, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
+static df_status load_target(evaluation *e, df_arena *arena, df_error *error)
+{
+    e->is_subject = names_subject(e->target);
+    if (df_find_shape(e->target))
+        return df_fail(error, DF_USAGE, "%s is a shape, neither a model nor points\n  try exact:%s", e->target, e->target);
+    if (e->is_subject) {
+        DF_TRY(load_subject(&e->subject, e->target, &e->schedule_settings, arena, error));
+        e->least = ODE_LEAST;
+        e->most = ODE_MOST;
+        fit_cut_offs(&e->least, &e->most, &e->subject.denoiser);
+        return DF_OK;
+    }
+    static const char *const of_models[] = {"points", "likelihood-points", "sampler", "profile", NULL};
+    char purpose[128];
+    snprintf(purpose, sizeof purpose, "models, and %.80s is a file of points", e->target);
+    DF_TRY(refuse_idle(&e->own_settings, of_models, purpose, error));
+    DF_TRY(refuse_all(&e->grid_settings, purpose, error));
+    DF_TRY(refuse_all(&e->choice.settings, purpose, error));
+    return refuse_all(&e->schedule_settings, purpose, error);
+}
+
+/* ---- the truth ---- */
+
+enum { LEAST_TRUTH = 4 };
+
+static bool has_density(const df_reference *reference)
+{
+    return reference->has_density && reference->mixture.s > 0;
+}
+
+static bool has_common_scale(const df_transform *t)
+{
+    for (size_t i = 1; i < t->dim; i++)
+        if (t->scale[i] != t->scale[0]) return false;
+    return true;
+}
+
+static df_status check_reference(const evaluation *e, df_error *error)
+{
+    const df_reference *r = &e->reference;
+    static const char *const of_shapes[] = {"noise", NULL};
+    if (e->is_subject && e->subject.dim != r->dim)
+        return df_fail(error, DF_INPUT, "%s works on %zu columns, %s has %zu", e->target, e->subject.dim, r->name, r->dim);
+    if (df_reference_most(r) < LEAST_TRUTH)
+        return df_fail(error, DF_INPUT, "%s has %zu points; a truth needs at least %d, to be compared with itself", r->name,
+                       r->data.rows, LEAST_TRUTH);
+    if (!r->shape) DF_TRY(refuse_idle(&e->own_settings, of_shapes, "shapes, and the truth is a file", error));
+    if (e->own.profile && !has_density(r))
+        return df_fail(error, DF_USAGE, "--profile needs a truth whose density is known, and that of %s is not", r->name);
+    if (e->own.profile && !has_common_scale(&e->subject.transform))
+        return df_fail(error, DF_INPUT, "%s was scaled column by column, so it has no --profile by a common sigma", e->target);
+    return DF_OK;
+}
+
 /* What a model is compared with unless --against says so: the shape it learned. */
 static df_status choose_reference(evaluation *e, df_arena *arena, df_error *error)
 {
-    const char *name = e->own.against;
-    double noise = e->own.noise;
-    if (!name && e->is_subject && strncmp(e->target, "exact:", 6) == 0) name = e->target + 6;
-    if (!name && e->is_subject && e->subject.is_model && df_find_shape(e->subject.model.config.data)) {
-        name = e->subject.model.config.data;
-        if (noise < 0) noise = e->subject.model.config.noise;
-    }
+    double noise = -1;
+    const char *learned = e->is_subject ? learned_shape(&noise, &e->subject) : NULL, *name = e->own.against ? e->own.against : learned;
     if (!name)
         return df_fail(error, DF_USAGE, "say what %s should be compared with: --against swissroll, or --against points.csv", e->target);
-    DF_TRY(df_reference_load(&e->reference, arena, name, noise, e->own.seed + 1, error));
-    if (e->is_subject && e->subject.dim != e->reference.dim)
-        return df_fail(error, DF_INPUT, "%s works on %zu columns, %s has %zu", e->target, e->subject.dim, name, e->reference.dim);
-    return DF_OK;
+    if (e->own.noise >= 0 || !learned || strcmp(name, learned) != 0) noise = e->own.noise;
+    DF_TRY(df_reference_load(&e->reference, arena, name, noise, e->own.seed, error));
+    return check_reference(e, error);
 }
 
 /* ---- distances ---- */
 
-static df_status measure_distance(evaluation *e, const char *name, const char *floor_name, const char *error_name, const char *about,
-                                  df_distance *distance, size_t most, double gate, df_arena *arena, df_error *error)
+/* Two true samples of the same size must fit into the truth, so that there is a floor. */
+static size_t points_compared(const evaluation *e)
 {
-    const size_t n = e->n < most ? e->n : most, dim = e->reference.dim;
-    df_truth truth = df_reference_truth(&e->reference);
+    const size_t most = df_reference_most(&e->reference) / 2;
+    return e->n < most ? e->n : most;
+}
+
+static df_status measure_distance(evaluation *e, int measure, df_distance *distance, size_t most, df_arena *arena, df_error *error)
+{
+    const size_t all = points_compared(e), n = all < most ? all : most, dim = e->reference.dim;
+    const df_truth truth = df_reference_truth(&e->reference);
+    result *r = &e->results[measure];
     df_floor bottom;
-    double *y, value;
+    double *y;
     DF_NEW(arena, y, n * dim, error);
     df_reference_points(&e->reference, 0, n, y);
     const df_pair pair = {.dim = dim, .n = n, .m = n, .x = e->x, .y = y};
-    DF_TRY(distance(&value, arena, &pair, error));
+    DF_TRY(distance(&r->value, arena, &pair, error));
     DF_TRY(df_floor_measure(&bottom, distance, &truth, n, n, n, error));
-    row *r = add(e, name, about, value, n);
-    r->floor_name = floor_name;
-    r->error_name = error_name;
     r->floor = bottom.mean;
     r->error = bottom.spread;
-    r->most = gate;
+    r->n = n;
     return DF_OK;
 }
 
 static df_status measure_distances(evaluation *e, df_arena *arena, df_error *error)
 {
-    const options *o = &e->own;
-    DF_TRY(measure_distance(e, "w2", "w2_floor", "w2_floor_spread", "2-Wasserstein distance, exact, of the first points", df_w2_exact,
-                            W2_POINTS, o->max_w2, arena, error));
-    DF_TRY(measure_distance(e, "sliced_w2", "sliced_w2_floor", "sliced_w2_floor_spread", "sliced 2-Wasserstein distance", df_sliced_w2,
-                            SIZE_MAX, o->max_sliced_w2, arena, error));
-    return measure_distance(e, "energy", "energy_floor", "energy_floor_spread", "energy distance", df_energy_distance, DF_ENERGY_MOST,
-                            o->max_energy, arena, error);
+    DF_TRY(measure_distance(e, W2, df_w2_exact, W2_POINTS, arena, error));
+    DF_TRY(measure_distance(e, SLICED_W2, df_sliced_w2, SIZE_MAX, arena, error));
+    return measure_distance(e, ENERGY, df_energy_distance, DF_ENERGY_MOST, arena, error);
 }
+
+/* ---- along the curve ---- */
+
+enum { CURVE_MEASURES = 3 };
 
 static df_status compare_curve(double values[CURVE_MEASURES], const df_reference *ref, const double *x, size_t n, df_error *error)
 {
@@ -196,33 +256,24 @@ static df_status curve_floors(df_floor floors[CURVE_MEASURES], const evaluation 
 
 static df_status measure_curve(evaluation *e, df_arena *arena, df_error *error)
 {
-    static const struct {
-        const char *name, *floor_name, *spread_name, *about;
-    } measures[CURVE_MEASURES] = {
-        {"thickness", "thickness_floor", "thickness_floor_spread", "median distance from the curve / 0.6745 s"},
-        {"off_shape", "off_shape_floor", "off_shape_floor_spread", "share of points farther than 4 s"},
-        {"ks", "ks_floor", "ks_floor_spread", "Kolmogorov distance along the curve"}};
-    const bool available = e->reference.curve && e->reference.mixture.s > 0;
-    double values[CURVE_MEASURES] = {MISSING, MISSING, MISSING};
+    static const int measured[CURVE_MEASURES] = {THICKNESS, OFF_SHAPE, KS};
+    double values[CURVE_MEASURES];
     df_floor floors[CURVE_MEASURES];
-    if (available) {
-        DF_TRY(compare_curve(values, &e->reference, e->x, e->n, error));
-        DF_TRY(curve_floors(floors, e, arena, error));
-    }
-    const double gates[CURVE_MEASURES] = {-1, e->own.max_off_shape, e->own.max_ks};
-    for (size_t m = 0; m < CURVE_MEASURES; m++) {
-        row *r = add(e, measures[m].name, measures[m].about, values[m], e->n);
-        r->most = gates[m];
-        r->floor_name = measures[m].floor_name;
-        r->error_name = measures[m].spread_name;
-        if (!available) continue;
-        r->floor = floors[m].mean;
-        r->error = floors[m].spread;
-    }
+    if (!e->reference.curve || !(e->reference.mixture.s > 0)) return DF_OK;
+    DF_TRY(compare_curve(values, &e->reference, e->x, e->n, error));
+    DF_TRY(curve_floors(floors, e, arena, error));
+    for (size_t m = 0; m < CURVE_MEASURES; m++)
+        e->results[measured[m]] = (result){values[m], floors[m].mean, floors[m].spread, e->n};
     return DF_OK;
 }
 
 /* ---- likelihood ---- */
+
+/* Distances and their floors use the points before these. */
+static uint64_t points_after_distances(const evaluation *e)
+{
+    return 12 * (uint64_t)e->n + 12 * W2_POINTS;
+}
 
 static df_status log_densities(double *model, evaluation *e, const double *x, size_t n, df_arena *arena, df_error *error)
 {
@@ -231,7 +282,7 @@ static df_status log_densities(double *model, evaluation *e, const double *x, si
     DF_NEW(arena, scaled, n * s->dim, error);
     memcpy(scaled, x, n * s->dim * sizeof *x);
     df_transform_apply(&s->transform, scaled, n);
-    df_flow flow = {.denoiser = &s->denoiser, .from = ODE_LEAST, .to = ODE_MOST, .steps = ODE_STEPS};
+    df_flow flow = {.denoiser = &s->denoiser, .from = e->least, .to = e->most, .steps = ODE_STEPS};
     DF_TRY(df_flow_init(&flow, arena, error));
     DF_TRY(df_log_likelihood(model, &flow, scaled, n, arena, error));
     for (size_t i = 0; i < n; i++) model[i] -= df_log_volume(&s->transform);
@@ -241,39 +292,26 @@ static df_status log_densities(double *model, evaluation *e, const double *x, si
 /* nll, and with a known density the entropy and KL(truth || model), paired: over the same points. */
 static df_status measure_likelihood(evaluation *e, df_arena *arena, df_error *error)
 {
-    const size_t n = e->own.likelihood_points;
+    const size_t most = df_reference_most(&e->reference), n = e->own.likelihood_points < most ? e->own.likelihood_points : most;
     double *x, *model, *truth, *gap, mean, se;
     DF_NEW(arena, x, n * e->reference.dim, error);
     DF_NEW(arena, model, n, error);
     DF_NEW(arena, truth, n, error);
     DF_NEW(arena, gap, n, error);
-    /* Beyond the points that distances and floors use. */
-    df_reference_points(&e->reference, 12 * e->n + 12 * W2_POINTS, n, x);
+    df_reference_points(&e->reference, points_after_distances(e), n, x);
     DF_TRY(log_densities(model, e, x, n, arena, error));
     df_mean_error(&mean, &se, model, n);
-    row *nll = add(e, "nll", "-ln p_model of true points, nats", -mean, n);
-    nll->error_name = "nll_error";
-    nll->error = se;
-    if (!e->reference.has_density || !(e->reference.mixture.s > 0)) {
-        add(e, "entropy", "-ln p of the same points, nats", MISSING, n);
-        add(e, "kl", "KL(truth || model), nats", MISSING, n)->most = e->own.max_kl;
-        return DF_OK;
-    }
+    e->results[NLL] = (result){-mean, MISSING, se, n};
+    if (!has_density(&e->reference)) return DF_OK;
     for (size_t i = 0; i < n; i++) {
         truth[i] = df_mixture_log_density(&e->reference.mixture, 1, 0, x + i * e->reference.dim);
         gap[i] = truth[i] - model[i];
     }
     df_mean_error(&mean, &se, truth, n);
-    nll->floor = -mean;
-    row *entropy = add(e, "entropy", "-ln p of the same points, nats: no model's nll is less", -mean, n);
-    entropy->error_name = "entropy_error";
-    entropy->error = se;
+    e->results[NLL].floor = -mean;
+    e->results[ENTROPY] = (result){-mean, MISSING, se, n};
     df_mean_error(&mean, &se, gap, n);
-    row *kl = add(e, "kl", "KL(truth || model), nats", mean, n);
-    kl->error_name = "kl_error";
-    kl->error = se;
-    kl->floor = 0;
-    kl->most = e->own.max_kl;
+    e->results[KL] = (result){mean, 0, se, n};
     return DF_OK;
 }
 
@@ -292,21 +330,11 @@ static df_status write_profile(const evaluation *e, const df_score_report *repor
     return status;
 }
 
-static bool has_common_scale(const df_transform *t)
-{
-    for (size_t i = 1; i < t->dim; i++)
-        if (t->scale[i] != t->scale[0]) return false;
-    return true;
-}
-
 /* The exact denoiser in the subject's own units, and true points there. */
 static df_status measure_score(evaluation *e, df_arena *arena, df_error *error)
 {
     const df_subject *s = &e->subject;
-    if (!e->reference.has_density || !(e->reference.mixture.s > 0) || !has_common_scale(&s->transform)) {
-        add(e, "score_kl_bound", "bound on the KL of the reverse SDE, nats", MISSING, 0);
-        return DF_OK;
-    }
+    if (!has_density(&e->reference) || !has_common_scale(&s->transform)) return DF_OK;
     df_mixture mixture, raw = e->reference.mixture;
     double *x;
     if (e->reference.shape && df_cloud_node_count(&e->reference.cloud))
@@ -314,88 +342,117 @@ static df_status measure_score(evaluation *e, df_arena *arena, df_error *error)
     DF_TRY(df_mixture_scaled(&mixture, arena, &raw, s->transform.mean, s->transform.scale[0], error));
     const df_denoiser truth = df_denoiser_of_mixture(&mixture);
     DF_NEW(arena, x, EPS_POINTS * s->dim, error);
-    df_reference_points(&e->reference, 12 * e->n + 12 * W2_POINTS, EPS_POINTS, x);
+    df_reference_points(&e->reference, points_after_distances(e), EPS_POINTS, x);
     df_transform_apply(&s->transform, x, EPS_POINTS);
     df_eps_report eps;
     DF_TRY(df_eps_loss(&eps, &s->denoiser, &truth, &s->schedule, x, EPS_POINTS, e->own.seed, arena, error));
-    row *loss = add(e, "eps_loss", "mean squared error of eps over the schedule; +-: of value - floor", eps.loss, EPS_POINTS);
-    loss->floor_name = "eps_loss_floor";
-    loss->floor = eps.floor;
-    loss->error_name = "eps_loss_excess_error";
-    loss->error = eps.excess_error;
+    e->results[EPS_LOSS] = (result){eps.loss, eps.floor, eps.excess_error, EPS_POINTS};
     df_score_report report;
-    DF_TRY(df_score_kl(&report, &s->denoiser, &truth, &mixture, x, SCORE_POINTS, ODE_LEAST, ODE_MOST, e->own.seed, arena, error));
-    row *r = add(e, "score_kl_bound", "bound on the KL of the reverse SDE, nats; kl is of the ODE and may exceed it", report.bound, SCORE_POINTS);
-    r->error_name = "score_kl_bound_error";
-    r->error = report.bound_error;
+    DF_TRY(df_score_kl(&report, &s->denoiser, &truth, &mixture, x, SCORE_POINTS, e->least, e->most, e->own.seed, arena, error));
+    e->results[SCORE_KL_BOUND] = (result){report.bound, MISSING, report.bound_error, SCORE_POINTS};
     return e->own.profile ? write_profile(e, &report, error) : DF_OK;
 }
 
 /* ---- the report ---- */
 
+static bool is_gated(const evaluation *e, int measure)
+{
+    return measures[measure].gate && df_settings_given(&e->own_settings, measures[measure].gate);
+}
+
 /* A bound on what is not available is not met. */
-static bool fails(const row *r)
+static bool fails(const evaluation *e, int measure)
 {
-    return r->most >= 0 && !(r->value <= r->most);
+    return is_gated(e, measure) && !(e->results[measure].value <= e->own.most[measure]);
 }
 
-static void print_number(double value)
+static void add_number(df_text *out, double value)
 {
-    if (isnan(value)) printf(" %11s", "-");
-    else printf(" %11.5f", value);
+    if (isnan(value)) df_text_add(out, " %11s", "-");
+    else df_text_add(out, " %11.5f", value);
 }
 
-static void print_text(const evaluation *e)
+static void add_text(df_text *out, const evaluation *e)
 {
-    printf("%s against %s\n", e->target, e->reference.name);
-    printf("%-15s %11s %11s %11s %8s  %s\n", "measure", "value", "floor", "+-", "n", "");
-    for (size_t i = 0; i < e->count; i++) {
-        const row *r = &e->rows[i];
-        printf("%-15s", r->name);
-        if (isnan(r->value)) {
-            printf(" %11s %35s %s\n", "-", "", "not available here");
-            continue;
-        }
-        print_number(r->value);
-        print_number(r->floor);
-        print_number(r->error);
-        printf(" %8llu  %s%s\n", (unsigned long long)r->n, r->about, fails(r) ? "  <- above its bound" : "");
+    df_text_add(out, "%s against %s\n%-15s %11s %11s %11s %8s\n", e->target, e->reference.name, "measure", "value", "floor", "+-", "n");
+    for (int m = 0; m < MEASURES; m++) {
+        const result *r = &e->results[m];
+        df_text_add(out, "%-15s", measures[m].name);
+        add_number(out, r->value);
+        add_number(out, r->floor);
+        add_number(out, r->error);
+        if (isnan(r->value)) df_text_add(out, " %8s  not available here: %s", "-", measures[m].about);
+        else df_text_add(out, " %8llu  %s", (unsigned long long)r->n, measures[m].about);
+        df_text_add(out, "%s\n", fails(e, m) ? "  <- fails its bound" : "");
     }
-    printf("floor: what as many true points give (nll: their entropy); +-: its spread, or the standard error of the value\n");
+    df_text_add(out, "floor: what as many true points give (nll: their entropy); +-: its spread, or the standard error of the value\n");
+    if (e->is_subject)
+        df_text_add(out, "nll, kl: by the ODE from sigma/alpha = %g, whose law stands for the data's, to %g, where it is Gaussian\n",
+                    e->least, e->most);
 }
 
-static void json_pair(df_text *out, const char *name, double value)
+static void add_pair(df_text *out, const char *name, double value)
 {
+    if (!name) return;
     df_text_add(out, ",\"%s\":", name);
     df_json_add_number(out, value);
 }
 
-static df_status print_json(const evaluation *e, df_error *error)
+static void add_json(df_text *out, const evaluation *e)
 {
-    df_text out = {0};
-    df_text_add(&out, "{\"schema\":1,\"target\":");
-    df_json_add_string(&out, e->target);
-    df_text_add(&out, ",\"against\":");
-    df_json_add_string(&out, e->reference.name);
-    for (size_t i = 0; i < e->count; i++) {
-        const row *r = &e->rows[i];
-        json_pair(&out, r->name, r->value);
-        if (r->floor_name) json_pair(&out, r->floor_name, r->floor);
-        if (r->error_name) json_pair(&out, r->error_name, r->error);
+    df_text_add(out, "{\"schema\":1,\"target\":");
+    df_json_add_string(out, e->target);
+    df_text_add(out, ",\"against\":");
+    df_json_add_string(out, e->reference.name);
+    for (int m = 0; m < MEASURES; m++) {
+        add_pair(out, measures[m].name, e->results[m].value);
+        add_pair(out, measures[m].floor, e->results[m].floor);
+        add_pair(out, measures[m].error, e->results[m].error);
     }
-    df_text_add(&out, ",\"n\":%zu,\"seed\":%llu,\"units\":\"nats a point, in the data's units\"}\n", e->n, (unsigned long long)e->own.seed);
-    const bool failed = out.failed;
-    if (!failed) fwrite(out.bytes, 1, out.size, stdout);
-    df_text_free(&out);
-    return failed ? df_fail(error, DF_LIMIT, "out of memory") : DF_OK;
+    add_pair(out, "ode_least", e->is_subject ? e->least : MISSING);
+    add_pair(out, "ode_most", e->is_subject ? e->most : MISSING);
+    df_text_add(out, ",\"n\":%zu,\"seed\":%llu,\"units\":\"nats a point, in the data's units\"}\n", e->n, (unsigned long long)e->own.seed);
 }
 
+static df_status write_report(const evaluation *e, df_error *error)
+{
+    df_output file;
+    df_text report = {0};
+    if (e->own.json) add_json(&report, e);
+    else add_text(&report, e);
+    df_status status = report.failed ? df_fail(error, DF_LIMIT, "out of memory")
+                                     : df_output_open(&file, output_path(&e->out), e->out.overwrite, error);
+    if (status == DF_OK) {
+        df_output_add(&file, report.bytes, report.size);
+        status = df_output_close(&file, error);
+    }
+    df_text_free(&report);
+    return status;
+}
+
+/* Every bound that is not met, a line each. */
 static df_status verdict(const evaluation *e, df_error *error)
 {
-    for (size_t i = 0; i < e->count; i++)
-        if (fails(&e->rows[i]))
-            return df_fail(error, DF_NO, "%s is %g, above the bound of %g", e->rows[i].name, e->rows[i].value, e->rows[i].most);
-    return DF_OK;
+    df_text said = {0};
+    for (int m = 0; m < MEASURES; m++) {
+        if (!fails(e, m)) continue;
+        const double value = e->results[m].value;
+        df_text_add(&said, said.size ? "\n  " : "");
+        if (isnan(value)) df_text_add(&said, "%s is not available here, so that --%s cannot be met", measures[m].name, measures[m].gate);
+        else df_text_add(&said, "%s is %g, above --%s %g", measures[m].name, value, measures[m].gate, e->own.most[m]);
+    }
+    const df_status status = said.size ? df_fail(error, DF_NO, "%s", said.bytes) : DF_OK;
+    df_text_free(&said);
+    return status;
+}
+
+/* Before the work: what would stop its result from being written. */
+static df_status check_outputs(const evaluation *e, df_error *error)
+{
+    if (e->own.profile && strcmp(e->own.profile, output_path(&e->out)) == 0)
+        return df_fail(error, DF_USAGE, "the report and --profile would both go to %s", e->own.profile);
+    DF_TRY(df_output_check(output_path(&e->out), e->out.overwrite, error));
+    return e->own.profile ? df_output_check(e->own.profile, e->out.overwrite, error) : DF_OK;
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)
@@ -407,9 +464,10 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     e.grid_settings = (df_settings){.table = grid_table, .values = &e.grid};
     e.schedule_settings = (df_settings){.table = df_schedule_options, .values = &e.schedule};
     df_settings *const list[] = {&e.own_settings, &e.grid_settings, &e.choice.settings, &e.schedule_settings, &e.output, NULL};
-    DF_TRY(parse(list, typed, &e.target, 1, "MODEL", arena, error));
-    e.is_subject = names_subject(e.target);
-    if (e.is_subject) DF_TRY(load_subject(&e.subject, e.target, &e.schedule_settings, arena, error));
+    DF_TRY(parse(list, typed, &e.target, 1, "MODEL|POINTS", arena, error));
+    for (size_t m = 0; m < MEASURES; m++) e.results[m] = (result){MISSING, MISSING, MISSING, 0};
+    DF_TRY(check_outputs(&e, error));
+    DF_TRY(load_target(&e, arena, error));
     DF_TRY(choose_reference(&e, arena, error));
     DF_TRY(e.is_subject ? sample_subject(&e, arena, error) : read_samples(&e, arena, error));
     if (e.is_subject) {
@@ -418,14 +476,21 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     }
     DF_TRY(measure_distances(&e, arena, error));
     DF_TRY(measure_curve(&e, arena, error));
-    if (e.own.json) DF_TRY(print_json(&e, error));
-    else print_text(&e);
+    DF_TRY(write_report(&e, error));
     return verdict(&e, error);
 }
 
 static void help(df_text *out, words typed)
 {
     (void)typed;
+    df_text_add(out, "Measures, which are the keys of --json; what is not available is - or null:\n");
+    for (size_t m = 0; m < MEASURES; m++) {
+        const struct measure *it = &measures[m];
+        df_text_add(out, "  %-15s %s\n", it->name, it->about);
+        df_text_add(out, "  %-15s %s%s%s\n", "", it->floor ? it->floor : "", it->floor ? ", " : "", it->error);
+    }
+    df_text_add(out, "  with schema, target, against, n (points judged), seed, units, ode_least and ode_most (sigma/alpha)\n"
+                     "A file as truth lends at most half of its rows to a comparison, because its floor compares two halves.\n");
     help_table(out, "Options", table);
     help_table(out, "Steps", grid_table);
     help_table(out, "Schedule of exact: and ideal:", df_schedule_options);

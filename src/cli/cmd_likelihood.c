@@ -23,7 +23,7 @@ static const df_option table[] = {
     {.name = "most", .kind = DF_NUMBER, AT(most), .value = "50", .low = 1, .high = 1e6, .shown = "S",
      .help = "cut-off: at this sigma/alpha the points are taken to be Gaussian"},
     {.name = "ode", .kind = DF_FLAG, AT(ode), .help = "use the ODE for exact: and ideal: too, instead of their closed form"},
-    {.name = "bound", .kind = DF_FLAG, AT(bound), .help = "the variational bound of the discrete chain instead; FILE gets its terms, step by step"},
+    {.name = "bound", .kind = DF_FLAG, AT(bound), .help = "the variational bound of the discrete chain instead"},
     {.name = "sampler", .kind = DF_WORD, AT(sampler), .value = "ddpm", .shown = "NAME", .help = "whose chain --bound is about"},
     {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S",
      .help = "decides the noise of --bound"},
@@ -38,22 +38,62 @@ typedef struct request {
     df_settings own_settings, output, schedule_settings, grid_settings;
     sampler_choice choice;
     df_subject subject;
+    double least, most; /* cut-offs of the density, in sigma/alpha; least 0: none */
     df_table table;
     double *x, *values; /* (rows, dim) scaled; (rows) */
 } request;
 
-static double standard_error(const double *values, size_t n, double *mean)
+/* ---- what was typed ---- */
+
+static bool by_ode_wanted(const request *q)
 {
-    double error;
-    df_mean_error(mean, &error, values, n);
-    return error;
+    return q->subject.is_model || q->own.ode;
+}
+
+static bool has_points_only(const df_subject *s)
+{
+    return !s->is_model && !(s->mixture.s > 0);
+}
+
+/* Refuses what would have no effect. */
+static df_status check_options(const request *q, df_error *error)
+{
+    static const char *const of_ode[] = {"ode-steps", "most", "ode", NULL}, *const of_cut_off[] = {"least", NULL};
+    static const char *const of_bound[] = {"sampler", "seed", NULL}, closed_form[] = "the ODE\n  add --ode to use it instead of the closed form";
+    const df_settings *own = &q->own_settings;
+    if (q->own.bound) {
+        DF_TRY(refuse_idle(own, of_ode, "the ODE, and --bound uses none", error));
+        return refuse_idle(own, of_cut_off, "densities, and --bound has no cut-off", error);
+    }
+    DF_TRY(refuse_idle(own, of_bound, "--bound", error));
+    DF_TRY(refuse_all(&q->grid_settings, "--bound", error));
+    DF_TRY(refuse_all(&q->choice.settings, "--bound", error));
+    DF_TRY(refuse_all(&q->schedule_settings, "--bound", error));
+    if (by_ode_wanted(q)) return DF_OK;
+    DF_TRY(refuse_idle(own, of_ode, closed_form, error));
+    return has_points_only(&q->subject) ? DF_OK : refuse_idle(own, of_cut_off, closed_form, error);
+}
+
+/* The cut-offs, as far as the denoiser knows them; those that were typed must be within. */
+static df_status choose_cut_offs(request *q, df_error *error)
+{
+    q->least = q->own.least;
+    q->most = q->own.most;
+    fit_cut_offs(&q->least, &q->most, &q->subject.denoiser);
+    if (df_settings_given(&q->own_settings, "least") && q->least != q->own.least)
+        return df_fail(error, DF_USAGE, "--least %g is below %g, the least sigma/alpha that %s knows", q->own.least, q->least, q->subject.name);
+    if (df_settings_given(&q->own_settings, "most") && q->most != q->own.most)
+        return df_fail(error, DF_USAGE, "--most %g is above %g, the largest sigma/alpha that %s knows", q->own.most, q->most, q->subject.name);
+    if (!(q->least < q->most)) return df_fail(error, DF_USAGE, "--least %g is not below --most %g", q->least, q->most);
+    if (!by_ode_wanted(q) && !has_points_only(&q->subject)) q->least = 0;
+    return DF_OK;
 }
 
 /* ---- the density ---- */
 
 static df_status by_ode(double *values, request *q, size_t steps, size_t rows, df_arena *arena, df_error *error)
 {
-    df_flow flow = {.denoiser = &q->subject.denoiser, .from = q->own.least, .to = q->own.most, .steps = steps};
+    df_flow flow = {.denoiser = &q->subject.denoiser, .from = q->least, .to = q->most, .steps = steps};
     DF_TRY(df_flow_init(&flow, arena, error));
     return df_log_likelihood(values, &flow, q->x, rows, arena, error);
 }
@@ -72,9 +112,8 @@ static df_status tolerance(double *most, request *q, df_arena *arena, df_error *
 static df_status densities(request *q, df_arena *arena, df_error *error)
 {
     const df_subject *s = &q->subject;
-    if (s->is_model || q->own.ode) return by_ode(q->values, q, q->own.ode_steps, q->table.rows, arena, error);
-    const double least = s->mixture.s > 0 ? 0 : q->own.least;
-    for (size_t r = 0; r < q->table.rows; r++) q->values[r] = df_mixture_log_density(&s->mixture, 1, least, q->x + r * s->dim);
+    if (by_ode_wanted(q)) return by_ode(q->values, q, q->own.ode_steps, q->table.rows, arena, error);
+    for (size_t r = 0; r < q->table.rows; r++) q->values[r] = df_mixture_log_density(&s->mixture, 1, q->least, q->x + r * s->dim);
     return DF_OK;
 }
 
@@ -86,13 +125,9 @@ static df_status write_densities(request *q, df_arena *arena, df_error *error)
     df_table_writer writer;
     DF_NEW(arena, names, columns + 1, error);
     DF_NEW(arena, row, columns + 1, error);
-    for (size_t c = 0; c < columns; c++) {
-        names[c] = q->table.names[c];
-        if (strcmp(names[c], "log_density") == 0)
-            return df_fail(error, DF_USAGE, "%s already has a column log_density", q->table.path);
-    }
+    for (size_t c = 0; c < columns; c++) names[c] = q->table.names[c];
     names[columns] = "log_density";
-    DF_TRY(df_table_open(&writer, q->out.output ? q->out.output : "-", q->out.overwrite, columns + 1, names, q->table.rows, error));
+    DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, columns + 1, names, q->table.rows, error));
     for (size_t r = 0; r < q->table.rows; r++) {
         memcpy(row, q->table.values + r * columns, columns * sizeof *row);
         row[columns] = q->values[r];
@@ -105,29 +140,52 @@ static df_status write_densities(request *q, df_arena *arena, df_error *error)
     return df_table_close(&writer, error);
 }
 
+/* A single point has a mean, but no error of it. */
+static double mean_of(const double *values, size_t n, double *error)
+{
+    double mean = values[0];
+    *error = MISSING;
+    if (n > 1) df_mean_error(&mean, error, values, n);
+    return mean;
+}
+
+static void say_mean(const request *q, const char *of, double mean, double error)
+{
+    const double ln2 = 0.69314718055994530942;
+    say(&q->out, "  %-34s %12.5f ", of, mean);
+    if (!isnan(error)) say(&q->out, "+- %.5f ", error);
+    say(&q->out, "nats  %12.5f bits\n", mean / ln2);
+}
+
 /* Nats and bits, a point and a coordinate, in the data's units and scaled: said once each, so that no reader has to guess. */
 static void say_units(const request *q, const char *what, double mean, double error)
 {
-    const double volume = df_log_volume(&q->subject.transform), dim = (double)q->subject.dim, ln2 = 0.69314718055994530942;
+    const double volume = df_log_volume(&q->subject.transform), dim = (double)q->subject.dim;
     say(&q->out, "%s, mean of %s points:\n", what, grouped(q->table.rows));
-    say(&q->out, "  %-34s %12.5f +- %.5f nats  %12.5f bits\n", "a point, in the data's units", mean, error, mean / ln2);
-    say(&q->out, "  %-34s %12.5f +- %.5f nats  %12.5f bits\n", "a coordinate, in the data's units", mean / dim, error / dim, mean / dim / ln2);
-    say(&q->out, "  %-34s %12.5f +- %.5f nats  %12.5f bits\n", "a point, scaled to unit variance", mean + volume, error, (mean + volume) / ln2);
+    say_mean(q, "a point, in the data's units", mean, error);
+    say_mean(q, "a coordinate, in the data's units", mean / dim, error / dim);
+    say_mean(q, "a point, scaled to unit variance", mean + volume, error);
 }
 
 static df_status run_density(request *q, df_arena *arena, df_error *error)
 {
-    double mean, change = 0;
-    const bool by_formula = !q->subject.is_model && !q->own.ode;
+    double se, change = 0;
+    for (size_t c = 0; c < q->table.columns; c++)
+        if (strcmp(q->table.names[c], "log_density") == 0)
+            return df_fail(error, DF_USAGE, "%s already has a column log_density", q->table.path);
     DF_TRY(densities(q, arena, error));
-    if (!by_formula) DF_TRY(tolerance(&change, q, arena, error));
+    if (by_ode_wanted(q)) DF_TRY(tolerance(&change, q, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] -= df_log_volume(&q->subject.transform);
     DF_TRY(write_densities(q, arena, error));
-    const double se = standard_error(q->values, q->table.rows, &mean);
+    const double mean = mean_of(q->values, q->table.rows, &se);
     say_units(q, "ln p", mean, se);
-    if (by_formula) say(&q->out, "  in closed form\n");
-    else say(&q->out, "  ODE of %s steps over sigma/alpha %g to %g; half as many change a point by at most %.1e\n",
-             grouped(q->own.ode_steps), q->own.least, q->own.most, change);
+    if (by_ode_wanted(q))
+        say(&q->out, "  ODE of %s steps over sigma/alpha %g to %g; half as many change a point by at most %.1e\n",
+            grouped(q->own.ode_steps), q->least, q->most, change);
+    else if (q->least > 0)
+        say(&q->out, "  in closed form, of the points after noise of sigma/alpha %g: without noise they have no density\n", q->least);
+    else
+        say(&q->out, "  in closed form\n");
     return DF_OK;
 }
 
@@ -137,7 +195,7 @@ static df_status write_terms(const request *q, const df_bound *bound, double pri
 {
     static const char *const names[] = {"step", "t", "sigma_over_alpha", "nats"};
     df_table_writer writer;
-    DF_TRY(df_table_open(&writer, q->out.output, q->out.overwrite, 4, names, bound->steps + 1, error));
+    DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, 4, names, bound->steps + 1, error));
     df_status status = DF_OK;
     for (size_t i = 0; i <= bound->steps && status == DF_OK; i++) {
         const df_level level = bound->levels[i > 0 ? i - 1 : 0];
@@ -153,15 +211,15 @@ static df_status write_terms(const request *q, const df_bound *bound, double pri
 static df_status run_bound(request *q, df_arena *arena, df_error *error)
 {
     df_level *levels;
-    double prior, mean, *terms;
+    double prior, se, *terms;
     DF_TRY(make_grid(&levels, &q->grid_settings, &q->grid, q->choice.sampler, 50, &q->subject.schedule, arena, error));
     DF_NEW(arena, terms, q->grid.steps, error);
     const df_bound bound = {.denoiser = &q->subject.denoiser, .sampler = q->choice.sampler, .options = q->choice.options,
                             .levels = levels, .steps = q->grid.steps, .seed = q->own.seed};
     DF_TRY(df_bound_terms(&bound, &prior, terms, q->values, q->x, q->table.rows, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] = -q->values[r] - df_log_volume(&q->subject.transform);
-    if (q->out.output) DF_TRY(write_terms(q, &bound, prior, terms, error));
-    const double se = standard_error(q->values, q->table.rows, &mean);
+    DF_TRY(write_terms(q, &bound, prior, terms, error));
+    const double mean = mean_of(q->values, q->table.rows, &se);
     say_units(q, "variational bound, at most ln p", mean, se);
     say(&q->out, "  chain of %s in %s steps: prior %.5f, decoder %.5f, steps between %.5f nats of -ln p, scaled\n", q->choice.sampler->name,
         grouped(bound.steps), prior, terms[bound.steps - 1], -mean - df_log_volume(&q->subject.transform) - prior - terms[bound.steps - 1]);
@@ -181,7 +239,10 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
     df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings, &q.output, NULL};
     DF_TRY(parse(list, typed, operands, 2, "MODEL POINTS", arena, error));
+    DF_TRY(df_output_check(output_path(&q.out), q.out.overwrite, error));
     DF_TRY(load_subject(&q.subject, operands[0], &q.schedule_settings, arena, error));
+    DF_TRY(check_options(&q, error));
+    if (!q.own.bound) DF_TRY(choose_cut_offs(&q, error));
     DF_TRY(df_table_read(&q.table, arena, operands[1], NULL, error));
     DF_TRY(subject_points(&q.x, &q.subject, &q.table, arena, error));
     df_transform_apply(&q.subject.transform, q.x, q.table.rows);
@@ -192,9 +253,11 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 static void help(df_text *out, words typed)
 {
     (void)typed;
+    df_text_add(out, "FILE gets the columns of POINTS and log_density, in nats and in the data's units. With --bound it gets the terms of the\n"
+                     "bound on -ln p, means over the points, in nats and scaled units: step 0 is the prior, the last the decoder.\n");
     help_table(out, "Options", table);
     help_table(out, "Steps of --bound", grid_table);
-    help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
+    help_table(out, "Schedule of exact: and ideal:, for --bound", df_schedule_options);
     help_table(out, "Output", output_table);
 }
 

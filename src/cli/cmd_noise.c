@@ -18,7 +18,7 @@ static const char *const scalings[] = {"common", "per-column", "none", NULL};
 #define AT(member) .offset = offsetof(options, member)
 static const df_option table[] = {
     {.name = "t", .letter = 't', .kind = DF_NUMBER, AT(t), .value = "0.3", .low = 0, .high = 1, .shown = "T", .help = "time, 0: clean data, 1: the schedule's last step"},
-    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "0", .low = 0, .high = 10000, .shown = "K",
+    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "0", .low = 0, .high = 10000, .shown = "K", .not_with = "t",
      .help = "instead of one t, K of them from 0 to 1, with columns frame,t,i before the points"},
     {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "2000", .low = 2, .high = 1e8, .shown = "N", .help = "how many, when DATA is a shape"},
     {.name = "noise", .kind = DF_NUMBER, AT(noise), .value = "-1", .low = -1, .high = 10, .shown = "S", .help = "noise of a shape; -1: its own"},
@@ -92,7 +92,6 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(parse(list, typed, &source, 1, "DATA", arena, error));
     DF_TRY(check_data_options(source, &own, error));
     DF_TRY(check_schedule_options(&schedule, error));
-    if (o.frames && df_settings_given(&own, "t")) return df_fail(error, DF_USAGE, "--t and --frames cannot go together");
     DF_TRY(prepare(&f, source, &o, &config, arena, error));
 
     const size_t dim = f.data.dim, extra = o.frames ? 3 : 0;
@@ -116,8 +115,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
         return status;
     }
     DF_TRY(df_table_close(&writer, error));
-    if (o.frames) say(&out, "%s points in %s frames, t from 0 to 1\n", grouped(f.data.rows), grouped(o.frames));
-    else say(&out, "%s points at t = %g: alpha %.6g, sigma %.6g\n", grouped(f.data.rows), o.t, level.alpha, level.sigma);
+    if (o.frames) say(&out, "%s in %s, t from 0 to 1\n", plural(f.data.rows, "point"), plural(o.frames, "frame"));
+    else say(&out, "%s at t = %g: alpha %.6g, sigma %.6g\n", plural(f.data.rows, "point"), o.t, level.alpha, level.sigma);
     return DF_OK;
 }
 

@@ -21,7 +21,8 @@ static const df_option table[] = {
      .help = "`diffuse list samplers` has them all"},
     {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
     {.name = "trajectory", .kind = DF_FLAG, AT(trajectory), .also = "traj", .help = "write the way of every point, with columns frame,t,i before the points"},
-    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "60", .low = 2, .high = 10000, .shown = "K", .help = "frames of a trajectory"},
+    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "51", .low = 2, .high = 10000, .shown = "K",
+     .help = "frames of a trajectory; more of them than steps mean more steps, unless --steps is given"},
     {.name = "print-steps", .kind = DF_FLAG, AT(print_steps), .help = "show the levels that would be visited, and stop"},
     {0}};
 #undef AT
@@ -45,8 +46,9 @@ static df_status print_steps(const request *q, df_error *error)
     df_output_print(&out, "step,t,alpha,sigma,sigma_over_alpha\n");
     for (size_t i = 0; i <= q->sampling.steps; i++) {
         const df_level l = q->sampling.levels[i];
-        df_output_print(&out, "%zu,%.9g,%.9g,%.9g,%.9g\n", i, df_schedule_step(schedule, l), l.alpha, l.sigma,
-                        l.alpha > 0 ? l.sigma / l.alpha : 1e308);
+        df_output_print(&out, "%zu,%.9g,%.9g,%.9g,", i, df_schedule_step(schedule, l), l.alpha, l.sigma);
+        if (l.alpha > 0) df_output_print(&out, "%.9g", l.sigma / l.alpha); /* pure noise: left empty */
+        df_output_add(&out, "\n", 1);
     }
     return df_output_close(&out, error);
 }
@@ -174,7 +176,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
                                .steps = q.grid.steps, .seed = q.own.seed};
     if (q.own.print_steps) return print_steps(&q, error);
     DF_TRY(write_all(&q, arena, error));
-    say(&q.out, "%s points by %s in %s steps, seed %llu\n", grouped(q.own.points), q.choice.sampler->name, grouped(q.grid.steps),
+    say(&q.out, "%s by %s in %s, seed %llu\n", plural(q.own.points, "point"), q.choice.sampler->name, plural(q.grid.steps, "step"),
         (unsigned long long)q.own.seed);
     if (q.out.output && strcmp(q.out.output, "-") != 0) say(&q.out, "next: diffuse plot %s -o picture.svg\n", q.out.output);
     return DF_OK;

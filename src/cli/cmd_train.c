@@ -73,6 +73,15 @@ static double seconds(void)
 
 /* ---- words ---- */
 
+static df_status check_network_options(const df_settings *given, df_error *error)
+{
+    static const char *const of_points[] = {"point-waves", "point-scale", NULL}, *const of_level[] = {"level-waves", "level-scale", NULL};
+    const df_network_config *config = given->values;
+    if (config->point_features == DF_POINTS_RAW) DF_TRY(refuse_idle(given, of_points, "--point-features fourier or sinusoidal", error));
+    if (config->level_features == DF_LEVEL_RAW) DF_TRY(refuse_idle(given, of_level, "--level-features harmonic or sinusoidal", error));
+    return DF_OK;
+}
+
 static double terminal_signal(const df_model *model)
 {
     const double alpha = model->schedule.levels[model->schedule.steps].alpha;
@@ -84,7 +93,10 @@ static void say_start(const job *j)
     const df_config *c = &j->model.config;
     df_text shift = {0};
     if (c->schedule.shift != 1) df_text_add(&shift, " shifted by %g", c->schedule.shift);
-    say(&j->out, "learning %s points of %s: %s, %s-prediction, %s schedule%s, T = %s\n", grouped(j->data.rows), j->data.source,
+    const df_shape *shape = df_find_shape(j->data.source);
+    if (shape && strchr(shape->name, ':')) say(&j->out, "%s: %s\n", shape->name, shape->convention);
+    say(&j->out, "learning %s points of %s: %s, %s-prediction, %s schedule%s, T = %s\n", grouped(j->data.rows),
+        strcmp(j->data.source, "-") == 0 ? "standard input" : j->data.source,
         c->method, df_choice_name(df_config_options, "prediction-type", c->prediction),
         df_choice_name(df_schedule_options, "beta-schedule", c->schedule.beta_schedule),
         shift.bytes ? shift.bytes : "", grouped(c->schedule.timesteps));
@@ -240,12 +252,16 @@ static df_status stop_early(job *j, const char *why, df_error *error)
     return stop_signal ? DF_STOPPED : DF_OK;
 }
 
-static df_status explain_divergence(const job *j, uint64_t saved, df_error *error)
+/* The state before the step that diverged is finite: it is kept, unless something older stands in its place. */
+static df_status after_divergence(job *j, uint64_t saved, df_error *error)
 {
-    const size_t used = strlen(error->message);
-    if (saved) snprintf(error->message + used, sizeof error->message - used, "; step %llu is saved in %s", (unsigned long long)saved, j->path);
-    else snprintf(error->message + used, sizeof error->message - used, "; nothing was written");
-    return DF_DIVERGED;
+    const df_error why = *error;
+    if (!saved && j->model.step > 0 && access(j->path, F_OK) != 0 && save(j, true, error) == DF_OK) saved = j->model.step;
+    const size_t first_line = strcspn(why.message, "\n");
+    if (saved)
+        return df_fail(error, DF_DIVERGED, "%.*s\n  the state of step %llu is in %s%s", (int)first_line, why.message, (unsigned long long)saved,
+                       j->path, why.message + first_line);
+    return df_fail(error, DF_DIVERGED, "%.*s; nothing was written%s", (int)first_line, why.message, why.message + first_line);
 }
 
 /* ---- one run ---- */
@@ -258,7 +274,7 @@ static df_status loop(job *j, df_error *error)
     j->started = seconds();
     j->started_at = model->step;
     while (model->step < c->train_steps) {
-        if (df_training_step(&j->training, error) != DF_OK) return explain_divergence(j, saved, error);
+        if (df_training_step(&j->training, error) != DF_OK) return after_divergence(j, saved, error);
         if (model->step % c->log_every == 0 || model->step == c->train_steps) log_row(j);
         show_progress(j);
         if (model->step == c->train_steps) break;
@@ -301,7 +317,7 @@ static void print_settings(const job *j)
         for (const df_option *o = (*s)->table; o->name; o++) {
             df_text value = {0};
             df_settings_show(&value, *s, o);
-            printf("%-18s %s\n", o->name, value.bytes ? value.bytes : "");
+            if (value.size) printf("%-18s %s\n", o->name, value.bytes);
             df_text_free(&value);
         }
     const size_t weights = j->model.network.parameter_count;
@@ -428,10 +444,12 @@ static df_status check(const job *j, df_error *error)
         return df_fail(error, DF_USAGE, "a model cannot go to standard output; give a file's name after -o");
     if (j->path && j->log_path && strcmp(j->path, j->log_path) == 0)
         return df_fail(error, DF_USAGE, "-o and --log both name %s; the log needs another name", j->path);
+    if (j->own.seeds > 1 && j->own.dry_run) return df_fail(error, DF_USAGE, "--seeds cannot go with --dry-run");
     if (j->own.seeds > 1 && j->own.time_limit > 0)
         return df_fail(error, DF_USAGE, "--time-limit cannot go with --seeds, as each model would need its own time");
     DF_TRY(check_data_options(j->model.config.data, &j->settings.config, error));
-    return check_schedule_options(&j->settings.schedule, error);
+    DF_TRY(check_schedule_options(&j->settings.schedule, error));
+    return check_network_options(&j->settings.network, error);
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)
@@ -455,7 +473,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     else if (data) j.model.config.data = data;
     DF_TRY(check(&j, error));
 
-    const df_status status = j.own.seeds > 1 && !j.own.dry_run ? run_seeds(&j, error) : run_one(&j, arena, error);
+    const df_status status = j.own.seeds > 1 ? run_seeds(&j, error) : run_one(&j, arena, error);
     if (status == DF_STOPPED) {
         df_arena_free(arena);
         signal(stop_signal, SIG_DFL);

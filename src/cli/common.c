@@ -16,6 +16,11 @@ const df_option output_table[] = {
     {0}};
 #undef AT
 
+const char *output_path(const output_options *options)
+{
+    return options->output ? options->output : "-";
+}
+
 #define AT(member) .offset = offsetof(df_grid_config, member)
 static const char *const spacings[] = {"karras", "leading", "linspace", "trailing", "quad", NULL};
 const df_option grid_table[] = {
@@ -78,6 +83,13 @@ df_status refuse_idle(const df_settings *given, const char *const *names, const 
     return DF_OK;
 }
 
+df_status refuse_all(const df_settings *given, const char *purpose, df_error *error)
+{
+    for (const df_option *option = given->table; option->name; option++)
+        DF_TRY(refuse_idle(given, (const char *const[]){option->name, NULL}, purpose, error));
+    return DF_OK;
+}
+
 df_status check_data_options(const char *data, const df_settings *given, df_error *error)
 {
     static const char *const of_shapes[] = {"points", "noise", NULL}, *const of_files[] = {"columns", NULL};
@@ -109,18 +121,34 @@ void say(const output_options *options, const char *format, ...)
     va_end(arguments);
 }
 
+enum { BUFFERS = 8, ROOM = 64 };
+
+static char *next_buffer(void)
+{
+    static char buffers[BUFFERS][ROOM];
+    static unsigned next;
+    return buffers[next++ % BUFFERS];
+}
+
 const char *grouped(uint64_t count)
 {
-    static char buffers[4][32];
-    static unsigned next;
-    char digits[24], *out = buffers[next++ % 4];
+    char digits[24], *out = next_buffer(), *to = out;
     const int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
-    char *to = out;
     for (int i = 0; i < size; i++) {
         if (i && (size - i) % 3 == 0) *to++ = ',';
         *to++ = digits[i];
     }
     *to = 0;
+    return out;
+}
+
+const char *plural(uint64_t count, const char *noun)
+{
+    char *out = next_buffer();
+    const char *number = grouped(count);
+    size_t used = strlen(number);
+    memcpy(out, number, used);
+    snprintf(out + used, ROOM - used, " %s%s", noun, count == 1 ? "" : "s");
     return out;
 }
 
@@ -197,12 +225,27 @@ df_status subject_points(double **x, const df_subject *subject, const df_table *
     return DF_OK;
 }
 
+void fit_cut_offs(double *least, double *most, const df_denoiser *denoiser)
+{
+    const df_level low = denoiser->least, high = denoiser->most;
+    if (*least * low.alpha < low.sigma) *least = low.sigma / low.alpha;
+    if (*most * high.alpha > high.sigma) *most = high.sigma / high.alpha;
+}
+
+const char *learned_shape(double *noise, const df_subject *subject)
+{
+    *noise = -1;
+    if (strncmp(subject->name, "exact:", 6) == 0) return subject->name + 6;
+    if (!subject->is_model || !df_find_shape(subject->model.config.data)) return NULL;
+    *noise = subject->model.config.noise;
+    return subject->model.config.data;
+}
+
 df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena, df_error *error)
 {
     DF_TRY(df_subject_load(subject, arena, name, schedule->values, error));
     if (!subject->is_model) return check_schedule_options(schedule, error);
-    for (size_t i = 0; schedule->table[i].name; i++)
-        if (schedule->given >> i & 1)
-            return df_fail(error, DF_USAGE, "--%s is for exact: and ideal:; the schedule of %s is part of the model", schedule->table[i].name, name);
-    return DF_OK;
+    char purpose[128];
+    snprintf(purpose, sizeof purpose, "exact: and ideal:; the schedule of %.60s is part of the model", name);
+    return refuse_all(schedule, purpose, error);
 }

@@ -41,7 +41,7 @@ static df_status check_range(const df_grid_config *c, const df_schedule *schedul
     if (!(c->sigma_min < c->sigma_max))
         return df_fail(error, DF_USAGE, "--sigma-min %g is not below --sigma-max %g", c->sigma_min, c->sigma_max);
     if (c->sigma_min < low * (1 - rounding) || c->sigma_max > high * (1 + rounding))
-        return df_fail(error, DF_USAGE, "--sigma-min %g to --sigma-max %g leaves the levels the model was trained on, sigma/alpha from %g to %g",
+        return df_fail(error, DF_USAGE, "--sigma-min %g to --sigma-max %g leaves the levels of the schedule, sigma/alpha from %g to %g",
                        c->sigma_min, c->sigma_max, low, high);
     return DF_OK;
 }

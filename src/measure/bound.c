@@ -86,6 +86,8 @@ df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, do
     const size_t size = DF_ROWS * b.dim;
     if (!bound->sampler->kernel)
         return df_fail(error, DF_USAGE, "sampler %s has no variational bound; its steps are not Gaussian", bound->sampler->name);
+    if (bound->steps == 1 && !(bound->sampler->kernel(bound->options, bound->levels[0], bound->levels[1]).variance > 0))
+        return df_fail(error, DF_USAGE, "a chain of one step without noise gives no density, so it has no variational bound\n  try more steps");
     DF_NEW(arena, b.x, size, error);
     DF_NEW(arena, b.x0, size, error);
     DF_NEW(arena, b.eps, size, error);

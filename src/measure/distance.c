@@ -25,12 +25,10 @@ df_status df_pair_check(const df_pair *pair, df_error *error)
 static df_status between_samples(double *value, df_arena *arena, df_distance *distance, const df_truth *truth,
                                  uint64_t first, size_t n, size_t m, df_error *error)
 {
-    double *x, *y;
-    DF_NEW(arena, x, n * truth->dim, error);
-    DF_NEW(arena, y, m * truth->dim, error);
-    truth->points(truth->self, first, n, x);
-    truth->points(truth->self, first + n, m, y);
-    const df_pair pair = {.dim = truth->dim, .n = n, .m = m, .x = x, .y = y};
+    double *both;
+    DF_NEW(arena, both, (n + m) * truth->dim, error);
+    truth->points(truth->self, first, n + m, both);
+    const df_pair pair = {.dim = truth->dim, .n = n, .m = m, .x = both, .y = both + n * truth->dim};
     return distance(value, arena, &pair, error);
 }
 

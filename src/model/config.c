@@ -18,7 +18,7 @@ const df_option df_config_options[] = {
     {.name = "scale", .kind = DF_CHOICE, AT(scaling), .value = "common", .choices = scalings, .also = "normalize standardize",
      .help = "centre the data and divide by one number, by one a column, or leave them as they are"},
     {.name = "holdout", .kind = DF_NUMBER, AT(holdout), .value = "0", .low = 0, .high = 0.9, .shown = "SHARE", .also = "validation-split",
-     .help = "share of the points kept out of training, to measure the loss on"},
+     .help = "share of the points kept out of training, to measure the loss on; centre and scale are those of all points"},
     {.name = "method", .kind = DF_WORD, AT(method), .value = "ddpm", .shown = "NAME", .also = "objective algorithm",
      .help = "what the network learns; `diffuse list methods` has them all"},
     {.name = "prediction-type", .kind = DF_CHOICE, AT(prediction), .value = "v", .choices = predictions,
@@ -56,4 +56,10 @@ const df_preset df_presets[] = {
     {"tiny-diffusion", "the popular 2-D example as it ships: at its last step 60 % of the variance is still data",
      TINY " betas-as-given=yes"},
     {"tiny-diffusion-fixed", "the same with its betas rescaled to 50 steps, so that sampling starts where training ended", TINY},
+    {"no-magic", "a pure-Python example, a hundred steps with the betas of a thousand: 36 % still data at the last one",
+     "prediction-type=eps beta-schedule=linear timesteps=100 betas-as-given=yes shift=1 hidden=64 layers=1 block=plain "
+     "point-features=raw level-features=sinusoidal level-waves=16 label=step batch-size=64 lr=0.001 lr-schedule=constant"},
+    {"ddpm-torch", "the toy of a tested PyTorch package: a hundred steps with betas ten times as large, as it should be",
+     "prediction-type=eps beta-schedule=linear timesteps=100 shift=1 hidden=128 layers=3 block=residual "
+     "point-features=raw level-features=sinusoidal level-waves=64 label=step batch-size=1000 lr=0.001 lr-schedule=constant"},
     {0}};

@@ -121,7 +121,7 @@ static void add_names(df_text *out, const char *const *names, size_t count)
 
 enum { TEXTS = 5 };
 
-static df_status add_tensors(df_tensor_view *views, const contents *c)
+static void add_tensors(df_tensor_view *views, const contents *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         const entry *e = &c->entries[i];
@@ -131,7 +131,6 @@ static df_status add_tensors(df_tensor_view *views, const contents *c)
                               .bytes = (const unsigned char *)e->values};
         v->size = e->rows * (e->columns ? e->columns : 1) * sizeof(df_real);
     }
-    return DF_OK;
 }
 
 df_status df_model_save(const df_model *model, const char *path, bool overwrite, bool checkpoint, df_error *error)
@@ -161,7 +160,8 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
     contents c;
     df_tensor_view views[ENTRIES_MOST];
     list_contents(&c, &copy);
-    df_status status = add_tensors(views, &c);
+    add_tensors(views, &c);
+    df_status status = DF_OK;
     for (size_t i = 0; i < TEXTS; i++)
         if (texts[i].failed) status = df_fail(error, DF_LIMIT, "%s: out of memory while saving", path);
     if (status == DF_OK)

@@ -35,7 +35,7 @@ static df_status take_mixture(df_subject *s, df_arena *arena, const df_mixture *
     DF_NEW(arena, s->transform.scale, dim, error);
     df_mixture_moments(s->transform.mean, covariance, mixture);
     for (size_t i = 0; i < dim; i++) variance += covariance[i * dim + i] / (double)dim;
-    if (!(variance > 0)) return df_fail(error, DF_INPUT, "%s: all points are the same", s->name);
+    if (!(variance > 0)) return df_fail(error, DF_INPUT, "%s: there are no two different points", s->name);
     for (size_t i = 0; i < dim; i++) s->transform.scale[i] = sqrt(variance);
     DF_TRY(df_mixture_scaled(&s->mixture, arena, mixture, s->transform.mean, sqrt(variance), error));
     DF_TRY(df_schedule_init(&s->schedule, schedule, arena, error));
@@ -55,7 +55,11 @@ static df_status load_exact(df_subject *s, df_arena *arena, const char *name, co
                        near ? near : "", near ? "?" : "; `diffuse list shapes` has them all");
     }
     DF_TRY(df_cloud_open(&cloud, arena, shape, shape->noise, error));
-    DF_TRY(df_cloud_mixture(&mixture, arena, &cloud, df_cloud_node_count(&cloud), error));
+    const df_status status = df_cloud_mixture(&mixture, arena, &cloud, df_cloud_node_count(&cloud), error);
+    if (status == DF_NO)
+        return df_fail(error, DF_USAGE, "exact:%s: %s", name, shape->speed[0] > 0 ? "without noise this shape has no density" :
+                       "the density of this shape is not known");
+    DF_TRY(status);
     s->names = names;
     return take_mixture(s, arena, &mixture, schedule, error);
 }
@@ -64,6 +68,8 @@ static df_status load_ideal(df_subject *s, df_arena *arena, const char *path, co
 {
     df_data data;
     df_mixture mixture;
+    if (df_find_shape(path))
+        return df_fail(error, DF_USAGE, "ideal:%s: %s is a shape, and ideal: is for a file of points\n  try exact:%s", path, path, path);
     DF_TRY(df_data_load(&data, arena, path, NULL, 2, -1, 0, error));
     DF_TRY(df_ideal_mixture(&mixture, arena, data.x, data.rows, data.dim, error));
     s->names = data.names;

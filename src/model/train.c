@@ -14,8 +14,8 @@ static double rate_at(const df_config *c, uint64_t step)
     const double now = (double)step, total = (double)c->train_steps;
     if (now < c->warmup) return c->lr * now / c->warmup;
     const double left = total > c->warmup ? (total - now) / (total - c->warmup) : 0;
-    if (c->lr_schedule == 2) return c->lr;
-    if (c->lr_schedule == 1) return c->lr * left;
+    if (c->lr_schedule == DF_RATE_CONSTANT) return c->lr;
+    if (c->lr_schedule == DF_RATE_LINEAR) return c->lr * left;
     double sine, cosine;
     df_sincos(DF_PI * (1 - left), &sine, &cosine);
     return c->lr * 0.5 * (1 + cosine);

@@ -163,7 +163,7 @@ static df_linear linear(const df_network *network, const df_weights *weights, si
 df_status df_pass_init(df_pass *pass, const df_network *network, size_t rows, df_arena *arena, df_error *error)
 {
     const size_t hidden = rows * network->config.hidden, layers = network->linears - 1;
-    *pass = (df_pass){.rows = rows};
+    *pass = (df_pass){0};
     DF_NEW(arena, pass->features, rows * network->features, error);
     DF_NEW(arena, pass->d_features, rows * network->features, error);
     DF_NEW(arena, pass->output, rows * network->config.dim, error);

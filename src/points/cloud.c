@@ -200,14 +200,14 @@ static df_status choose_grid(size_t grid[2], const df_cloud *cloud, size_t count
     if (speed[0] == 0.0) return df_fail(error, DF_NO, "the density of %s is not known", shape->name);
     if (cloud->noise == 0.0 && count == 0) {
         return df_fail(error, DF_NO, "%s without noise has no density that finitely many nodes could give\n"
-                       "try a noise above 0, such as 0.05", shape->name);
+                       "  try a noise above 0, such as 0.05", shape->name);
     }
     const bool area = shape->latents == 2;
     const double needed = nodes_needed(cloud), fewest = 4096.0;
     const double nodes = count ? (double)count : area || needed > fewest ? needed : fewest;
     if (nodes > NODES_MOST) {
         return df_fail(error, DF_LIMIT, "the density of %s with noise %g wants %.3g nodes, more than %g\n"
-                       "try a larger noise", shape->name, cloud->noise, nodes, NODES_MOST);
+                       "  try a larger noise", shape->name, cloud->noise, nodes, NODES_MOST);
     }
     if (area) {
         const double density = sqrt(nodes / (speed[0] * speed[1]));
