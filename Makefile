@@ -77,15 +77,12 @@ valgrind:                     ## the quick unit tests under valgrind
 unit: $(B)/diffuse $(TESTS)
 	@RUN="$(RUN)" sh tests/unit.sh $(B)
 
-format:                       ## lay out the code as .clang-format says
-	clang-format -i $(wildcard include/diffuse/*.h src/*/*.[ch] tests/*.[ch])
-
 clean:                        ## remove everything that was built
 	rm -rf build diffuse
 
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib test demo asan double valgrind unit format clean help diffuse
+.PHONY: lib test demo asan double valgrind unit clean help diffuse
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -1,9 +1,10 @@
 /* claim_heads.c -- what a network should predict: `claim_heads PROGRAM FOLDER`.
  *
- * The same network learns the same roll from as many points three times, with eps, x0 and v for its output. Read as x0,
- * an error of eps is multiplied by sigma / alpha, so eps is poor where there is much noise; read as eps, an error of x0
- * is multiplied by alpha / sigma, so x0 is poor where there is little; v is good everywhere (Luo, 2208.11970; Salimans &
- * Ho, 2202.00512). The score is -eps / sigma and would be a fourth scaling of the same output; the program trains none.
+ * The same network learns the same roll from as many points three times, with eps, x0 and v for its output.
+ * Read as x0, an error of eps is multiplied by sigma / alpha, so eps is poor where there is much noise;
+ * read as eps, an error of x0 is multiplied by alpha / sigma, so x0 is poor where there is little; v is
+ * good everywhere (Luo, 2208.11970; Salimans & Ho, 2202.00512). The score is -eps / sigma and would be a
+ * fourth scaling of the same output; the program trains none.
  */
 #include "check.h"
 
@@ -38,7 +39,8 @@ static bool train(const char *program, const char *folder, const char *name)
     char line[3000];
     snprintf(line, sizeof line,
              "%s train swissroll -q -f --train-steps 3000 --prediction-type %s -o %s/%s.safetensors && "
-             "%s eval %s/%s.safetensors -f -n 100 --likelihood-points 2000 --json --profile %s/%s.csv > %s/%s.json",
+             "%s eval %s/%s.safetensors -f -n 100 --likelihood-points 2000 --json --profile %s/%s.csv > "
+             "%s/%s.json",
              program, name, folder, name, program, folder, name, folder, name, folder, name);
     return system(line) == 0;
 }
@@ -66,13 +68,18 @@ static head judge(const char *program, const char *folder, const char *name)
     df_table profile = {0};
     CHECK(train(program, folder, name));
     snprintf(path, sizeof path, "%s/%s.json", folder, name);
-    CHECK(df_read_file(&arena, path, 100000, &bytes, &size, &error) == DF_OK && df_json_parse(&report, &arena, bytes, size, &error) == DF_OK);
+    CHECK(df_read_file(&arena, path, 100000, &bytes, &size, &error) == DF_OK &&
+          df_json_parse(&report, &arena, bytes, size, &error) == DF_OK);
     snprintf(path, sizeof path, "%s/%s.csv", folder, name);
     CHECK(df_table_read(&profile, &arena, path, NULL, &error) == DF_OK && profile.columns == 2);
-    const head h = {.kl = number(report, "kl"), .kl_error = number(report, "kl_error"), .low = mean_between(&profile, 0, 0.05),
-                    .middle = mean_between(&profile, 0.05, 5), .high = mean_between(&profile, 5, 1e9)};
-    printf("%s: KL(truth || model) %.4f +- %.4f nats; excess loss of eps %.2e below sigma 0.05, %.2e above, %.2e above 5\n", name,
-           h.kl, h.kl_error, h.low, h.middle, h.high);
+    const head h = {.kl = number(report, "kl"),
+                    .kl_error = number(report, "kl_error"),
+                    .low = mean_between(&profile, 0, 0.05),
+                    .middle = mean_between(&profile, 0.05, 5),
+                    .high = mean_between(&profile, 5, 1e9)};
+    printf("%s: KL(truth || model) %.4f +- %.4f nats; excess loss of eps %.2e below sigma 0.05, %.2e above, "
+           "%.2e above 5\n",
+           name, h.kl, h.kl_error, h.low, h.middle, h.high);
     return h;
 }
 

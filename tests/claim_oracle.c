@@ -1,4 +1,5 @@
-/* claim_oracle.c -- what the DDIM paper says, with the exact denoiser in place of a network: any error is the sampler's. */
+/* claim_oracle.c -- what the DDIM paper says, with the exact denoiser in place of a network: any error is the
+ * sampler's. */
 #include "check.h"
 
 #include "diffuse/math.h"
@@ -20,7 +21,8 @@ enum { SAMPLES = 18000, FEW = 300, STEPS_MOST = 1000 };
 static void open_roll(void)
 {
     df_cloud cloud;
-    const df_schedule_config config = {.beta_schedule = DF_BETA_LINEAR, .timesteps = 1000, .beta_start = 1e-4, .beta_end = 0.02, .shift = 1};
+    const df_schedule_config config = {.beta_schedule = DF_BETA_LINEAR, .timesteps = 1000, .beta_start = 1e-4,
+                                       .beta_end = 0.02, .shift = 1};
     CHECK(df_cloud_open(&cloud, &arena, df_find_shape("swissroll"), NOISE, &error) == DF_OK);
     CHECK(df_cloud_mixture(&roll, &arena, &cloud, df_cloud_node_count(&cloud), &error) == DF_OK);
     CHECK(df_schedule_init(&schedule, &config, &arena, &error) == DF_OK);
@@ -41,7 +43,8 @@ static void set_option(void *options, const df_option *table, const char *name, 
 }
 
 /* Walks x:(n, 2) along the levels, from their noise when `start`. */
-static void walk(double *x, size_t n, const df_level *levels, size_t steps, const char *option, double value, bool start)
+static void walk(double *x, size_t n, const df_level *levels, size_t steps, const char *option, double value,
+                 bool start)
 {
     const df_sampler *ddim = df_find_sampler("ddim", NULL);
     static union {
@@ -50,7 +53,8 @@ static void walk(double *x, size_t n, const df_level *levels, size_t steps, cons
     } options;
     memset(&options, 0, sizeof options);
     if (option) set_option(&options, ddim->options, option, value);
-    df_sampling sampling = {.denoiser = &oracle, .sampler = ddim, .options = &options, .levels = levels, .steps = steps, .seed = 2};
+    df_sampling sampling = {.denoiser = &oracle, .sampler = ddim, .options = &options, .levels = levels,
+                            .steps = steps, .seed = 2};
     CHECK(df_sampling_init(&sampling, &arena, &error) == DF_OK);
     if (start) df_sampling_start(&sampling, 0, n, x);
     CHECK(df_sampling_run(&sampling, 0, n, x, &error) == DF_OK);
@@ -73,9 +77,9 @@ static df_curve_fit sample(const char *name, int spacing, size_t steps, const ch
     return fit;
 }
 
-/* Table 1's ordering, where it is one: thickness and KS distance of [steps] x {eta = 0, eta = 1, sigma-hat}. The known
- * values are of one seed and 6000 points, of which the KS distance varies by 0.007 from seed to seed; three times as many
- * points here keep that from deciding. */
+/* Table 1's ordering, where it is one: thickness and KS distance of [steps] x {eta = 0, eta = 1, sigma-hat}.
+ * The known values are of one seed and 6000 points, of which the KS distance varies by 0.007 from seed to
+ * seed; three times as many points here keep that from deciding. */
 static void check_few_steps(void)
 {
     static const struct {
@@ -133,7 +137,8 @@ static void follow_flow(double *x)
     CHECK(df_flow_init(&flow, &arena, &error) == DF_OK);
     walk(x, FEW, &noisy, 0, NULL, 0, true);
     for (size_t i = 0; i < 2 * FEW; i++) x[i] /= noisy.alpha;
-    for (size_t r = 0; r < FEW; r += DF_ROWS) df_flow_run(&flow, x + 2 * r, NULL, FEW - r < DF_ROWS ? FEW - r : DF_ROWS);
+    for (size_t r = 0; r < FEW; r += DF_ROWS)
+        df_flow_run(&flow, x + 2 * r, NULL, FEW - r < DF_ROWS ? FEW - r : DF_ROWS);
     for (size_t i = 0; i < 2 * FEW; i++) x[i] *= clean.alpha;
 }
 
@@ -155,7 +160,8 @@ static void check_order(void)
 /* Encoding and decoding again, per coordinate, on even steps that reach T: the paper's Table 2. */
 static void check_round_trip(void)
 {
-    static const double known[][2] = {{10, 1.1e-2}, {20, 1.9e-3}, {50, 4.2e-4}, {100, 1.2e-4}, {200, 3.1e-5}, {500, 5.7e-6}};
+    static const double known[][2] = {{10, 1.1e-2}, {20, 1.9e-3}, {50, 4.2e-4}, {100, 1.2e-4}, {200, 3.1e-5},
+                                      {500, 5.7e-6}};
     static double data[2 * FEW], x[2 * FEW];
     static df_level down[STEPS_MOST + 1], up[STEPS_MOST + 1];
     double error_at_50 = 0, error_at_500 = 0;

@@ -1,4 +1,4 @@
-/* exact.h -- what the tests of exact answers share: mixtures, points drawn from them, and means that may miss a little. */
+/* exact.h -- what tests of exact answers share: mixtures, points of them, means that may miss a little. */
 #ifndef EXACT_H
 #define EXACT_H
 
@@ -57,7 +57,8 @@ static inline void number_nodes(df_mixture *mixture)
     for (size_t k = 0; k < mixture->count; k++) mixture->labels[k] = (int)k;
 }
 
-static inline df_mixture make_mixture(size_t dim, size_t count, const double *nodes, const double *weights, double s)
+static inline df_mixture make_mixture(size_t dim, size_t count, const double *nodes, const double *weights,
+                                      double s)
 {
     df_mixture mixture = {.dim = dim, .count = count, .s = s};
     mixture.nodes = reserve(count * dim, sizeof(double));

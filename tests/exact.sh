@@ -116,7 +116,7 @@ for option in --max-kl --max-w2 --max-sliced-w2 --max-energy --max-ks --max-off-
     t 2 "$option: 'nan' is not a number" eval "$roll" --against swissroll $option nan
 done
 t 2 'points: 2 is out of range' eval "$model" -n 2
-t 2 'likelihood-points: 1 is out of range' eval "$model" --likelihood-points 1
+t 2 'likelihood-points: 1 has no error bar' eval "$model" --likelihood-points 1
 t 2 '--noise: 11 is out of range' eval "$roll" --against swissroll --noise 11
 t 2 'noise 1 does not suit swissroll' eval "$roll" --against swissroll --noise 1
 t 2 "--sampler: 'nonsense' is not known" eval "$model" --sampler nonsense
@@ -308,7 +308,7 @@ d likelihood exact:swissroll swapped.csv -q && cut -d, -f4 "$out" >swapped
 d likelihood exact:swissroll single.csv -q && cut -d, -f3 "$out" >plain
 ok "columns are found by name" same swapped plain
 t 2 'closed.csv already has a column log_density' likelihood "$model" closed.csv
-t 0 'of the points after noise of sigma/alpha 0.005: without noise they have no density' likelihood exact:swissroll:smalldiffusion single.csv
+t 0 'after noise of sigma/alpha 0.005: without it the points have no density' likelihood exact:swissroll:smalldiffusion single.csv
 t 0 'over sigma/alpha 0\.[0-9]+ to 0\.24' likelihood "$work/loud.safetensors" single.csv
 for name_of in line space; do
     t 0 'mean of 8 points' likelihood "$(loaded $name_of)" "$work/$name_of.csv"

@@ -21,6 +21,8 @@ FNR == 1 {
     seen[part[parts]] = file
 }
 
+length > 120 && file !~ /^tests/ { complain(file ":" FNR ": longer than 120 columns") }
+
 /^extern/ && file ~ /\.c$/ && file !~ /kernels|simd/ { complain(file ":" FNR ": declare in a header, not with extern") }
 
 /^#include "/ {

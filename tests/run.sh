@@ -46,6 +46,7 @@ part unit sh tests/unit.sh "$build"
 part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
 part references sh tests/references.sh "$program"
 part cli sh tests/cli.sh "$program"
+part exact sh tests/exact.sh "$program"
 part readme sh tests/readme.sh "$program"
 part bits sh tests/bits.sh "$build/bits"
 part claims claims

@@ -1,9 +1,9 @@
-/* test_conformance.c -- whatever is in the list of papers, and every measure, on problems whose answers are known.
+/* test_conformance.c -- every sampler there is, and the identities, on problems whose answers are known.
  *
- * A new sampler is taken from the list and needs no line here. The identities are those of Luo, 2208.11970. Some of
- * them stand elsewhere: eps, x0 and v by each other in test_process.c; Tweedie's formula, and dD/dx as a symmetric
- * positive covariance, in test_oracle.c; orders on the roll as published in claim_oracle.c; trained networks that
- * predict eps, x0 and v in claim_heads.c.
+ * A new sampler is taken from the list and needs no line here. The identities are those of Luo, 2208.11970.
+ * Some of them stand elsewhere: eps, x0 and v by each other in test_process.c; Tweedie's formula, and dD/dx
+ * as a symmetric positive covariance, in test_oracle.c; orders on the roll as published in claim_oracle.c;
+ * trained networks that predict eps, x0 and v in claim_heads.c.
  */
 #include "exact.h"
 
@@ -94,7 +94,8 @@ static void *options_of(const df_sampler *sampler, const char *assignments)
 static void walk(double *x, size_t n, const trial *t, uint64_t seed)
 {
     const df_denoiser denoiser = df_denoiser_of_mixture(&t->problem->mixture);
-    df_sampling sampling = {.denoiser = &denoiser, .sampler = t->sampler, .levels = t->levels, .steps = t->steps, .seed = 77};
+    df_sampling sampling = {
+        .denoiser = &denoiser, .sampler = t->sampler, .levels = t->levels, .steps = t->steps, .seed = 77};
     sampling.options = options_of(t->sampler, t->assignments);
     df_sampling_start(&sampling, 0, n, x);
     sampling.seed = seed;
@@ -113,7 +114,7 @@ static void check_noise(trial t)
     CHECK((memcmp(x, other, size) != 0) == !(t.sampler->order > 0));
 }
 
-/* The median distance after `steps` steps: a few starts lie between two arms of the roll and rule any mean. */
+/* The median distance after `steps` steps. The few starts between two arms of the roll rule any mean. */
 static double error_of(trial t, size_t steps)
 {
     const size_t dim = t.problem->mixture.dim;
@@ -128,13 +129,14 @@ static void check_order(trial t)
 {
     const double errors[] = {error_of(t, 64), error_of(t, 128), error_of(t, 256)};
     const double coarse = log2(errors[0] / errors[1]), fine = log2(errors[1] / errors[2]);
-    printf("%s on %s: order %g, measured %.3f and %.3f\n", t.sampler->name, t.problem->name, t.sampler->order, coarse, fine);
+    printf("%s on %s: order %g, measured %.3f and %.3f\n", t.sampler->name, t.problem->name, t.sampler->order,
+           coarse, fine);
     CHECK_NEAR(coarse, t.sampler->order, 0.1);
     CHECK_NEAR(fine, t.sampler->order, 0.1);
 }
 
-/* What is averaged over samples: x_i, x_i x_j, the squared distance to the node that x came from, and whether that
- * is one of the first half; of the last two their expectation given x. */
+/* What is averaged over samples: x_i, x_i x_j, the squared distance to the node that x came from, and
+ * whether that is one of the first half; of the last two their expectation given x. */
 enum { MOMENTS_MOST = 3 + 6 + 2 };
 
 static size_t moments_at(double *f, const df_mixture *m, const double *x)
@@ -169,8 +171,8 @@ static void exact_moments(double *f, const df_mixture *m)
     for (size_t k = 0; k < m->count / 2; k++) *half += exp(m->log_weights[k]);
 }
 
-/* After 300 steps, each a factor 1.034 of sigma / alpha. With 100 times the samples the bias that these leave was seen to be
- * at most 0.02 of moments of order 1, and 0.033 of the squared distance. */
+/* After 300 steps, each a factor 1.034 of sigma / alpha. With 100 times the samples the bias that these
+ * leave was seen to be at most 0.02 of moments of order 1, and 0.033 of the squared distance. */
 static void check_moments(trial t)
 {
     const df_mixture *m = &t.problem->mixture;
@@ -188,7 +190,8 @@ static void check_moments(trial t)
         count = moments_at(here, m, x + r * m->dim);
         for (size_t k = 0; k < count; k++) values[k * n + r] = here[k];
     }
-    for (size_t k = 0; k < count; k++) check_estimate(estimate_of(values + k * n, n), want[k], k + 2 == count ? 0.04 * want[k] : 0.02);
+    for (size_t k = 0; k < count; k++)
+        check_estimate(estimate_of(values + k * n, n), want[k], k + 2 == count ? 0.04 * want[k] : 0.02);
 }
 
 enum { SETTINGS_MOST = 32, LINE = 120 };
@@ -217,8 +220,9 @@ static void check_sampler(const df_sampler *sampler)
             const int failed = checks_failed;
             if (s == 0) check_noise(t);
             if (s == 0 && sampler->order > 0) check_order(t);
-            else check_moments(t);
-            if (checks_failed > failed) fprintf(stderr, "  by sampler %s %s on %s\n", sampler->name, lines[s], problems[p].name);
+            check_moments(t);
+            if (checks_failed > failed)
+                fprintf(stderr, "  by sampler %s %s on %s\n", sampler->name, lines[s], problems[p].name);
         }
 }
 
@@ -262,8 +266,12 @@ static void check_kernel(const df_sampler *sampler, const char *assignments)
     const df_denoiser denoiser = df_denoiser_of_mixture(&problems[0].mixture);
     kernel_watch watch = {.sampler = sampler};
     double x[DF_ROWS * 3];
-    df_sampling sampling = {.denoiser = &denoiser, .sampler = sampler, .options = options_of(sampler, assignments),
-                            .seed = 3, .hook = compare_with_kernel, .hook_self = &watch};
+    df_sampling sampling = {.denoiser = &denoiser,
+                            .sampler = sampler,
+                            .options = options_of(sampler, assignments),
+                            .seed = 3,
+                            .hook = compare_with_kernel,
+                            .hook_self = &watch};
     sampling.levels = schedule_levels("timesteps=30", &sampling.steps);
     CHECK(df_sampling_init(&sampling, &arena, &error) == DF_OK);
     df_sampling_start(&sampling, 0, DF_ROWS, x);
@@ -274,7 +282,8 @@ static void check_kernel(const df_sampler *sampler, const char *assignments)
 /* The variance of q(x_before | x, x0), as a product of two Gaussians in x_before. */
 static double posterior_variance(df_level t, df_level before)
 {
-    const double kept2 = square(t.alpha / before.alpha), added = square(t.sigma) - kept2 * square(before.sigma);
+    const double kept2 = square(t.alpha / before.alpha),
+                 added = square(t.sigma) - kept2 * square(before.sigma);
     return 1 / (1 / square(before.sigma) + kept2 / added);
 }
 
@@ -283,7 +292,7 @@ static bool last_step(const df_bound *b, size_t i)
     return i + 1 == b->steps;
 }
 
-/* The variance of step i of the model's chain; a last step without any decodes with that of the step before. */
+/* The variance of step i of the model's chain; a last step without any takes that of the step before. */
 static double model_variance(const df_bound *b, size_t i)
 {
     const double variance = b->sampler->kernel(b->options, b->levels[i], b->levels[i + 1]).variance;
@@ -302,7 +311,8 @@ static double fixed_part(const df_bound *b, size_t i)
 /* What E |x0 - D|^2 is multiplied by, in every step and in the decoder, where D alone is the mean. */
 static double weight_of_miss(const df_bound *b, size_t i)
 {
-    return square(b->sampler->kernel(b->options, b->levels[i], b->levels[i + 1]).of_x0) / (2 * model_variance(b, i));
+    return square(b->sampler->kernel(b->options, b->levels[i], b->levels[i + 1]).of_x0) /
+           (2 * model_variance(b, i));
 }
 
 /* E KL(q(x_T | x0) || N(0, 1)) of one coordinate whose square is on average `square_mean`. */
@@ -311,20 +321,22 @@ static double exact_prior(df_level t, double square_mean)
     return 0.5 * (square(t.alpha) * square_mean + square(t.sigma) - 1 - log(square(t.sigma)));
 }
 
-/* For x0 ~ N(m, s^2) each coordinate of x0 - D is N(0, s^2 sigma^2 / V), so every term is known and how it scatters. */
+/* For x0 ~ N(m, s^2) a coordinate of x0 - D is N(0, s^2 sigma^2 / V): all terms are known. */
 static void check_gaussian_bound(const df_sampler *sampler, const char *assignments)
 {
     enum { N = 2000 };
     const df_mixture *m = &problems[0].mixture;
     const df_denoiser denoiser = df_denoiser_of_mixture(m);
-    df_bound b = {.denoiser = &denoiser, .sampler = sampler, .options = options_of(sampler, assignments), .seed = 5};
+    df_bound b = {
+        .denoiser = &denoiser, .sampler = sampler, .options = options_of(sampler, assignments), .seed = 5};
     b.levels = schedule_levels("timesteps=25 shift=1", &b.steps);
     double prior, *terms = reserve(b.steps, sizeof *terms), *total = reserve(N, sizeof *total), exact = 0;
     const double *x0 = draw(m, 7, N), dim = (double)m->dim;
     CHECK(df_bound_terms(&b, &prior, terms, total, x0, N, &arena, &error) == DF_OK);
     for (size_t i = 0; i < b.steps; i++) {
         const df_level level = b.levels[i];
-        const double v = square(level.alpha * m->s) + square(level.sigma), miss = square(m->s * level.sigma) / v;
+        const double v = square(level.alpha * m->s) + square(level.sigma),
+                     miss = square(m->s * level.sigma) / v;
         const double want = dim * (fixed_part(&b, i) + weight_of_miss(&b, i) * miss);
         CHECK_NEAR(terms[i], want, ERRORS * weight_of_miss(&b, i) * miss * sqrt(2 * dim / N));
         exact += want;
@@ -336,7 +348,8 @@ static void check_gaussian_bound(const df_sampler *sampler, const char *assignme
     for (size_t r = 0; r < N; r++) mean += total[r] / N;
     CHECK_NEAR(parts, mean, 1e-10);
     const double entropy = 0.5 * dim * (1 + log(2 * DF_PI * square(m->s)));
-    printf("bound of %s %s on a gaussian: exact %.4f, estimated %.4f, entropy %.4f nats\n", sampler->name, assignments, exact, mean, entropy);
+    printf("bound of %s %s on a gaussian: exact %.4f, estimated %.4f, entropy %.4f nats\n", sampler->name,
+           assignments, exact, mean, entropy);
     CHECK(exact > entropy);
 }
 
@@ -381,8 +394,11 @@ static double read_as(int reading, df_level level, double x, double x0, double e
 static void read_from(double *x0, double *eps, int reading, double value, df_level level, double x)
 {
     const bool direct = reading == EPS || reading == X0 || reading == V;
-    const double eps_or_x0 = reading == SCORE ? -level.sigma * value : skip(level) * x / level.alpha + out(level) * value;
-    const df_prediction kind = direct ? (df_prediction)reading : reading == SCORE ? DF_PREDICT_EPS : DF_PREDICT_X0;
+    const double eps_or_x0 =
+        reading == SCORE ? -level.sigma * value : skip(level) * x / level.alpha + out(level) * value;
+    const df_prediction kind = direct             ? (df_prediction)reading
+                               : reading == SCORE ? DF_PREDICT_EPS
+                                                  : DF_PREDICT_X0;
     df_prediction_read(x0, eps, kind, level, &x, direct ? &value : &eps_or_x0, 1);
 }
 
@@ -405,7 +421,8 @@ static void test_five_readings(void)
                 CHECK_NEAR(eps_read, eps, 1e-10);
             }
         const double v = read_as(V, level, x, x0, eps);
-        CHECK_NEAR(read_as(SCORE, level, x, x0, eps), (level.alpha * x0 - x) / square(level.sigma), 1e-10 / square(level.sigma));
+        CHECK_NEAR(read_as(SCORE, level, x, x0, eps), (level.alpha * x0 - x) / square(level.sigma),
+                   1e-10 / square(level.sigma));
         CHECK_NEAR(v, (level.alpha * x - x0) / level.sigma, 1e-10);
         CHECK_NEAR(read_as(PRECONDITIONED, level, x, x0, eps), -v, 1e-10);
     }
@@ -418,7 +435,8 @@ typedef struct losses {
     double x0, eps, v, score;
 } losses;
 
-static losses losses_of(df_level l, const double *x0, const double *eps, const double *x0_guess, const double *eps_guess)
+static losses losses_of(df_level l, const double *x0, const double *eps, const double *x0_guess,
+                        const double *eps_guess)
 {
     losses sum = {0, 0, 0, 0};
     for (size_t i = 0; i < 2; i++) {
@@ -442,7 +460,8 @@ static void check_losses(const df_denoiser *denoiser)
         df_add_noise(x + 2 * r, levels[r], x0 + 2 * r, eps + 2 * r, 2);
     }
     const df_question question = {.n = DF_ROWS, .x = x, .level = levels, .level_each = true};
-    denoiser->answer(denoiser->self, &question, &(df_answer){.x0 = x0_guess, .eps = eps_guess}, denoiser->scratch(denoiser->self, &arena, &error));
+    denoiser->answer(denoiser->self, &question, &(df_answer){.x0 = x0_guess, .eps = eps_guess},
+                     denoiser->scratch(denoiser->self, &arena, &error));
     for (size_t r = 0; r < DF_ROWS; r++) {
         const df_level l = levels[r];
         const losses of = losses_of(l, x0 + 2 * r, eps + 2 * r, x0_guess + 2 * r, eps_guess + 2 * r);
@@ -465,7 +484,8 @@ static void test_four_losses(void)
     CHECK(df_network_init(&network, &config, 3, &arena, &error) == DF_OK);
     df_real *parameters = reserve(network.parameter_count, sizeof *parameters);
     df_network_start(&network, parameters, 4);
-    df_weights weights = {.parameters = parameters, .transposed = reserve(network.parameter_count, sizeof *parameters)};
+    df_weights weights = {.parameters = parameters,
+                          .transposed = reserve(network.parameter_count, sizeof *parameters)};
     df_weights_refresh(&network, &weights);
     df_level levels[2] = {{1, 0}, df_level_from_ratio(30)};
     const df_schedule schedule = {.steps = 1, .levels = levels};
@@ -478,7 +498,8 @@ static void test_four_losses(void)
 
 /* ---- one term of the bound, four ways ---- */
 
-static void answer_always(const void *self, const df_question *question, const df_answer *answer, void *scratch)
+static void answer_always(const void *self, const df_question *question, const df_answer *answer,
+                          void *scratch)
 {
     const double *guess = self;
     (void)scratch;
@@ -503,19 +524,31 @@ static void check_kl(df_level t, df_level before, bool large)
 {
     enum { N = 4000 };
     static double ratios[N];
-    const double x0[2] = {2.385, -0.4}, guess[2] = {2.1, 0.15}, miss = square(x0[0] - guess[0]) + square(x0[1] - guess[1]);
-    const df_denoiser denoiser = {.dim = 2, .least = {1, 0}, .most = {0, 1}, .independent = true, .self = guess,
-                                  .scratch = no_scratch, .answer = answer_always};
+    const double x0[2] = {2.385, -0.4}, guess[2] = {2.1, 0.15},
+                 miss = square(x0[0] - guess[0]) + square(x0[1] - guess[1]);
+    const df_denoiser denoiser = {.dim = 2,
+                                  .least = {1, 0},
+                                  .most = {0, 1},
+                                  .independent = true,
+                                  .self = guess,
+                                  .scratch = no_scratch,
+                                  .answer = answer_always};
     const df_level levels[3] = {t, before, {1, 0}};
     const char *const variance = large ? "variance-type=fixed-large" : "variance-type=fixed-small";
-    df_bound b = {.denoiser = &denoiser, .sampler = df_find_sampler("ddpm", NULL), .levels = levels, .steps = 2, .seed = 2};
+    df_bound b = {.denoiser = &denoiser,
+                  .sampler = df_find_sampler("ddpm", NULL),
+                  .levels = levels,
+                  .steps = 2,
+                  .seed = 2};
     b.options = options_of(b.sampler, variance);
     double prior, terms[2], total[1];
     CHECK(df_bound_terms(&b, &prior, terms, total, x0, 1, &arena, &error) == DF_OK);
+    CHECK_NEAR(prior, exact_prior(t, square(x0[0])) + exact_prior(t, square(x0[1])), 1e-12 * (1 + prior));
 
     /* the divergence of the two Gaussians */
     const df_kernel k = b.sampler->kernel(b.options, t, before);
-    const double apart[2] = {k.of_x0 * (x0[0] - guess[0]), k.of_x0 * (x0[1] - guess[1])}, q = posterior_variance(t, before);
+    const double apart[2] = {k.of_x0 * (x0[0] - guess[0]), k.of_x0 * (x0[1] - guess[1])},
+                 q = posterior_variance(t, before);
     const double of_variances = log(k.variance / q) + q / k.variance - 1;
     const double closed = of_variances + (square(apart[0]) + square(apart[1])) / (2 * k.variance);
     CHECK_NEAR(terms[0] / closed, 1, 1e-10);
@@ -523,9 +556,17 @@ static void check_kl(df_level t, df_level before, bool large)
     /* the weighted loss of x0: by the signal-to-noise ratios, and as the objective weighs it */
     const double snr = square(t.alpha / t.sigma), snr_before = square(before.alpha / before.sigma);
     if (!large) CHECK_NEAR(0.5 * (snr_before - snr) * miss / closed, 1, 1e-10);
-    const df_example example = {.options = &(int){1}, .prediction = DF_PREDICT_X0, .level = t, .before = before, .dim = 2, .x0 = x0, .eps = x0};
+    const df_example example = {.options = &(int){1},
+                                .prediction = DF_PREDICT_X0,
+                                .level = t,
+                                .before = before,
+                                .dim = 2,
+                                .x0 = x0,
+                                .eps = x0};
     double target[2];
-    if (large) CHECK_NEAR((df_find_objective("ddpm", NULL)->target(&example, target) * miss + of_variances) / closed, 1, 1e-10);
+    if (large)
+        CHECK_NEAR((df_find_objective("ddpm", NULL)->target(&example, target) * miss + of_variances) / closed,
+                   1, 1e-10);
 
     /* the Gaussians themselves */
     for (size_t r = 0; r < N; r++) {
@@ -562,7 +603,8 @@ static expected integrate(const df_mixture *line, df_level level)
     expected sum = {0, 0};
     for (double x = -reach; x < reach; x += step) {
         double mean, covariance;
-        const double log_p = df_mixture_posterior(&(df_posterior){.mean = &mean, .covariance = &covariance}, line, level.alpha, level.sigma, &x);
+        const double log_p = df_mixture_posterior(&(df_posterior){.mean = &mean, .covariance = &covariance},
+                                                  line, level.alpha, level.sigma, &x);
         sum.variance += step * exp(log_p) * covariance;
         sum.entropy -= step * exp(log_p) * log_p;
     }
@@ -574,8 +616,8 @@ static df_level level_at(double gamma)
     return df_level_from_ratio(exp(gamma / 2));
 }
 
-/* The integral of E Var(x0 | x) over -dSNR / 2, by Simpson's rule in gamma: what the steps add up to when there are
- * infinitely many (Kingma et al., 2107.00630, eq. 15). */
+/* The integral of E Var(x0 | x) over -dSNR / 2, by Simpson's rule in gamma: what the steps add up to when
+ * there are infinitely many (Kingma et al., 2107.00630). */
 static double continuous_sum(const df_mixture *line)
 {
     enum { PARTS = 1000 };
@@ -593,10 +635,15 @@ static df_bound even_chain(const df_denoiser *denoiser, size_t steps)
 {
     const df_sampler *ddpm = df_find_sampler("ddpm", NULL);
     df_level *levels = reserve(steps + 2, sizeof *levels);
-    for (size_t i = 0; i <= steps; i++) levels[i] = level_at(GAMMA_MOST + (GAMMA_LEAST - GAMMA_MOST) * (double)i / (double)steps);
+    for (size_t i = 0; i <= steps; i++)
+        levels[i] = level_at(GAMMA_MOST + (GAMMA_LEAST - GAMMA_MOST) * (double)i / (double)steps);
     levels[steps + 1] = (df_level){1, 0};
-    return (df_bound){.denoiser = denoiser, .sampler = ddpm, .options = options_of(ddpm, "variance-type=fixed-small"),
-                      .levels = levels, .steps = steps + 1, .seed = 4};
+    return (df_bound){.denoiser = denoiser,
+                      .sampler = ddpm,
+                      .options = options_of(ddpm, "variance-type=fixed-small"),
+                      .levels = levels,
+                      .steps = steps + 1,
+                      .seed = 4};
 }
 
 /* Of all steps but the decoder's, with E Var(x0 | x) in place of |x0 - D|^2. */
@@ -616,19 +663,24 @@ static void test_discrete_bound_becomes_continuous(void)
     const df_denoiser denoiser = df_denoiser_of_mixture(line);
     double mean, variance;
     df_mixture_moments(&mean, &variance, line);
-    const double limit = continuous_sum(line), prior = exact_prior(level_at(GAMMA_MOST), variance + square(mean));
+    const double limit = continuous_sum(line),
+                 prior = exact_prior(level_at(GAMMA_MOST), variance + square(mean));
     const double entropy = integrate(line, (df_level){1, 0}).entropy;
 
-    /* With the decoder N(x0; z0 / alpha_0, exp(gamma_0)) the limit is the entropy and KL(p(x_T) || N(0, 1)). */
+    /* With the decoder N(x0; z0 / alpha_0, exp(gamma_0)) the limit is the entropy plus
+     * KL(p(x_T) || N(0, 1)), the wrong start. */
     const df_level most = level_at(GAMMA_MOST);
-    const double decoder = 0.5 * (log(2 * DF_PI) + GAMMA_LEAST + 1), second_moment = square(most.alpha) * (variance + square(mean)) + square(most.sigma);
+    const double decoder = 0.5 * (log(2 * DF_PI) + GAMMA_LEAST + 1),
+                 second_moment = square(most.alpha) * (variance + square(mean)) + square(most.sigma);
     const double start = 0.5 * (log(2 * DF_PI) + second_moment) - integrate(line, most).entropy;
-    printf("continuous bound: %.5f + %.5f + %.5f = %.6f, entropy and start %.6f nats\n", prior, limit, decoder, prior + limit + decoder, entropy + start);
+    printf("continuous bound: %.5f + %.5f + %.5f = %.6f, entropy and start %.6f nats\n", prior, limit,
+           decoder, prior + limit + decoder, entropy + start);
     CHECK_NEAR(prior + limit + decoder, entropy + start, 2e-5);
 
     const df_bound coarse = even_chain(&denoiser, 500), fine = even_chain(&denoiser, 1000);
     const double gap = discrete_sum(line, &coarse) - limit, half = discrete_sum(line, &fine) - limit;
-    printf("discrete bound: above the limit by %.5f at T = 500, %.5f at T = 1000, ratio %.4f\n", gap, half, gap / half);
+    printf("discrete bound: above the limit by %.5f at T = 500, %.5f at T = 1000, ratio %.4f\n", gap, half,
+           gap / half);
     CHECK(half > 0);
     CHECK_NEAR(gap / half, 2, 0.05);
 
@@ -638,7 +690,8 @@ static void test_discrete_bound_becomes_continuous(void)
     double sampled_prior, *terms = reserve(b.steps, sizeof *terms), *total = reserve(N, sizeof *total);
     CHECK(df_bound_terms(&b, &sampled_prior, terms, total, draw(line, 12, N), N, &arena, &error) == DF_OK);
     const size_t last = b.steps - 1;
-    const double decoded = fixed_part(&b, last) + weight_of_miss(&b, last) * integrate(line, b.levels[last]).variance;
+    const double decoded =
+        fixed_part(&b, last) + weight_of_miss(&b, last) * integrate(line, b.levels[last]).variance;
     check_estimate(estimate_of(total, N), prior + discrete_sum(line, &b) + decoded, 0);
 }
 
@@ -650,19 +703,21 @@ static estimate in_bits(const double *nats, size_t n)
     return (estimate){e.mean / log(2), e.error / log(2)};
 }
 
-/* The bound as it is estimated; with E |x0 - D|^2 = tr Cov(x0 | x) in its place, which scatters much less; and that with
- * the best decoder there is, whose variances are those of x0 given x. */
+/* The bound as it is estimated; with E |x0 - D|^2 = tr Cov(x0 | x) in its place, which scatters much less;
+ * and that with the best decoder there is, whose variances are those of x0 given x. */
 typedef struct roll_bound {
     estimate sampled, smooth, best_decoder;
 } roll_bound;
 
 /* The diagonal of Cov(x0 | x) at a noised point. */
-static void posterior_variances(double variances[2], const df_mixture *roll, df_level level, const double *x0, df_place place)
+static void posterior_variances(double variances[2], const df_mixture *roll, df_level level, const double *x0,
+                                df_place place)
 {
     double eps[2], x[2], mean[2], covariance[4];
     df_normals(eps, place, 0);
     df_add_noise(x, level, x0, eps, 2);
-    df_mixture_posterior(&(df_posterior){.mean = mean, .covariance = covariance}, roll, level.alpha, level.sigma, x);
+    df_mixture_posterior(&(df_posterior){.mean = mean, .covariance = covariance}, roll, level.alpha,
+                         level.sigma, x);
     variances[0] = covariance[0];
     variances[1] = covariance[3];
 }
@@ -677,7 +732,8 @@ static roll_bound bound_of_roll(const df_mixture *roll, const double *x0, size_t
         double decoder = 0, v[2] = {0, 0};
         smooth[r] = exact_prior(b->levels[0], square(here[0])) + exact_prior(b->levels[0], square(here[1]));
         for (size_t i = 0; i < b->steps; i++) {
-            posterior_variances(v, roll, b->levels[i], here, (df_place){.seed = 17, .index = r, .step = (uint32_t)i});
+            posterior_variances(v, roll, b->levels[i], here,
+                                (df_place){.seed = 17, .index = r, .step = (uint32_t)i});
             decoder = 2 * fixed_part(b, i) + weight_of_miss(b, i) * (v[0] + v[1]);
             smooth[r] += decoder;
         }
@@ -690,7 +746,8 @@ static void test_bound_of_the_roll(void)
 {
     enum { N = 256, LARGE = 0, SMALL = 1 };
     static const char *const variances[] = {"variance-type=fixed-large", "variance-type=fixed-small"};
-    static const double known[][2] = {{1.98, 3.23}, {1.68, 2.92}}; /* bits, with the best decoder, found elsewhere to 0.03 */
+    static const double known[][2] = {
+        {1.98, 3.23}, {1.68, 2.92}}; /* bits, with the best decoder, found elsewhere to 0.03 */
     const size_t steps[] = {40, 100};
     const df_mixture roll = open_shape("swissroll", 0.05);
     const df_denoiser oracle = df_denoiser_of_mixture(&roll);
@@ -704,8 +761,9 @@ static void test_bound_of_the_roll(void)
             b.options = options_of(b.sampler, variances[v]);
             b.levels = schedule_levels(line, &b.steps);
             const roll_bound found = bound_of_roll(&roll, x0, N, &b);
-            printf("roll, T = %zu, %s: %.3f +- %.3f bits, smooth %.3f +- %.3f, with the best decoder %.3f\n", steps[i], variances[v],
-                   found.sampled.mean, found.sampled.error, found.smooth.mean, found.smooth.error, found.best_decoder.mean);
+            printf("roll, T = %zu, %s: %.3f +- %.3f bits, smooth %.3f +- %.3f, with the best decoder %.3f\n",
+                   steps[i], variances[v], found.sampled.mean, found.sampled.error, found.smooth.mean,
+                   found.smooth.error, found.best_decoder.mean);
             CHECK_NEAR(found.sampled.mean, found.smooth.mean, ERRORS * found.sampled.error);
             check_estimate(found.best_decoder, known[i][v], 0.03);
             CHECK(found.smooth.mean > found.best_decoder.mean);

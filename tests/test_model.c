@@ -178,7 +178,8 @@ static void test_refused_combinations(void)
 {
     static const char *const combinations[] = {
         "zero-terminal-snr=yes prediction-type=eps", "point-features=sinusoidal point-waves=0",
-        "level-features=sinusoidal level-waves=0", "hidden=4096 layers=64", "timesteps=1 zero-terminal-snr=yes", "holdout=0.0001"};
+        "level-features=sinusoidal level-waves=0", "hidden=4096 layers=64", "timesteps=1 zero-terminal-snr=yes",
+            "holdout=0.0001"};
     for (size_t i = 0; i < sizeof combinations / sizeof *combinations; i++) {
         run r;
         CHECK(prepare(&r, combinations[i]) != DF_OK);
@@ -243,7 +244,8 @@ static void write_edited(const char *from, const char *to)
     df_text text = {0};
     CHECK(at != NULL);
     if (!at) return;
-    const size_t before = (size_t)(at - header), length = (size_t)(unsigned char)bytes[0] + 256 * (size_t)(unsigned char)bytes[1];
+    const size_t before = (size_t)(at - header), length = (size_t)(unsigned char)bytes[0] +
+        256 * (size_t)(unsigned char)bytes[1];
     const size_t edited = length - strlen(from) + strlen(to);
     for (size_t i = 0; i < 8; i++) df_text_add_bytes(&text, &(char){(char)(edited >> 8 * i)}, 1);
     df_text_add_bytes(&text, header, before);
@@ -259,7 +261,9 @@ static void check_refused(const char *from, const char *to, const char *message)
     const df_status status = verdict();
     const bool good = (status == DF_INPUT || status == DF_LIMIT) && strstr(error.message, message);
     CHECK(good);
-    if (!good) fprintf(stderr, "    %s -> %s: status %d, \"%s\", want \"%s\"\n", from, to, (int)status, error.message, message);
+    if (!good)
+        fprintf(stderr, "    %s -> %s: status %d, \"%s\", want \"%s\"\n", from, to, (int)status, error.message,
+                message);
 }
 
 /* JSON within a JSON string: ' stands for \". */
@@ -299,7 +303,8 @@ static const struct {
     {"'point-features':'fourier'", "'point-features':'raw'", "tensors"},
     {"'prediction-type':'v'", "'prediction-type':'w'", "'w' is not known"},
     {"'zero-terminal-snr':false", "'zero-terminal-snr':0", "'0' is not yes or no"},
-    {"'beta-schedule':'cosine','timesteps':13,'beta-start':0.0001", "'beta-schedule':'linear','timesteps':13,'beta-start':0.5",
+    {"'beta-schedule':'cosine','timesteps':13,'beta-start':0.0001",
+     "'beta-schedule':'linear','timesteps':13,'beta-start':0.5",
      "is above --beta-end"},
     {"'train-steps':10", "'train-steps':9", "diffuse.step 10 is beyond its 9 training steps"},
     {"\"diffuse.schema\":\"1\"", "\"diffuse.schema\":\"2\"", "it has schema 2; this program reads schema 1"},
@@ -337,7 +342,8 @@ static void test_edits(void)
     read_sound_file(&arena, false);
     write_edited("", "");
     CHECK(verdict() == DF_OK);
-    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) check_refused(quoted(edits[i].from), quoted(edits[i].to), edits[i].message);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++)
+        check_refused(quoted(edits[i].from), quoted(edits[i].to), edits[i].message);
     df_arena_free(&arena);
 }
 
@@ -355,7 +361,8 @@ static void test_scale_of_zero(void)
 static void test_missing_keys(void)
 {
     static const char *const keys[] = {"diffuse.kind", "diffuse.step", "diffuse.config", "diffuse.columns",
-                                       "diffuse.mean", "diffuse.scale", "diffuse.data_crc32c", "diffuse.loss_sum", "diffuse.schema"};
+                                       "diffuse.mean", "diffuse.scale", "diffuse.data_crc32c",
+                                           "diffuse.loss_sum", "diffuse.schema"};
     df_arena arena = {0};
     read_sound_file(&arena, false);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -390,7 +397,8 @@ static void check_range(const df_option *o)
 {
     char value[64];
     snprintf(value, sizeof value, "%.17g", o->high * 2 + 1);
-    check_value_refused(o->name, value, o->kind == DF_COUNT && o->high > 4e15 ? "is not a whole number" : "is out of range");
+    check_value_refused(o->name, value, o->kind == DF_COUNT && o->high > 4e15 ? "is not a whole number"
+                        : "is out of range");
     if (o->kind == DF_COUNT && o->low == 0) return;
     snprintf(value, sizeof value, "%.17g", o->kind == DF_COUNT ? o->low - 1 : o->low > 0 ? o->low / 2 : o->low - 1);
     check_value_refused(o->name, value, "is out of range");
@@ -428,7 +436,8 @@ static void test_extra_tensors(void)
 {
     df_arena arena = {0};
     read_sound_file(&arena, true);
-    check_refused("\"diffuse.kind\":\"checkpoint\"", "\"diffuse.kind\":\"model\"", "tensors where its configuration needs");
+    check_refused("\"diffuse.kind\":\"checkpoint\"", "\"diffuse.kind\":\"model\"",
+                  "tensors where its configuration needs");
     df_arena_free(&arena);
 }
 
@@ -487,7 +496,8 @@ static void test_huge_claims(void)
     df_arena arena = {0};
     read_sound_file(&arena, false);
     const clock_t start = clock();
-    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) check_refused(quoted(claims[i].from), quoted(claims[i].to), "does not fit in its");
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+        check_refused(quoted(claims[i].from), quoted(claims[i].to), "does not fit in its");
     CHECK_BETWEEN(0, (double)(clock() - start) / CLOCKS_PER_SEC, 0.5);
     df_arena_free(&arena);
 }

@@ -29,18 +29,21 @@ static df_mixture make_odd(double s)
     static int labels[COUNT];
     double sum = 0;
     for (size_t k = 0; k < COUNT; k++) {
-        for (size_t i = 0; i < DIM; i++) nodes[k * DIM + i] = sin((double)(17 * k + 5 * i * i) * 1.37) + 0.3 * (double)i;
+        for (size_t i = 0; i < DIM; i++)
+            nodes[k * DIM + i] = sin((double)(17 * k + 5 * i * i) * 1.37) + 0.3 * (double)i;
         log_weights[k] = cos((double)k * 2.1);
         sum += exp(log_weights[k]);
         labels[k] = (int)(k % 7 % 3);
     }
     for (size_t k = 0; k < COUNT; k++) log_weights[k] -= log(sum);
-    return (df_mixture){.dim = DIM, .count = COUNT, .nodes = nodes, .log_weights = log_weights, .labels = labels, .s = s};
+    return (df_mixture){.dim = DIM, .count = COUNT, .nodes = nodes, .log_weights = log_weights, .labels = labels,
+                        .s = s};
 }
 
 /* ---- posteriors ---- */
 
-/* The laws of x0 given x within each node, added up in long double: node k is N(g_k + b (x - alpha g_k), s^2 sigma^2 / V). */
+/* The laws of x0 given x within each node, added up in long double: node k is N(g_k + b (x - alpha g_k), s^2
+ * sigma^2 / V). */
 typedef struct reference {
     double log_density, mean[3], covariance[9], classes[3];
 } reference;
@@ -116,7 +119,8 @@ static void check_tweedie(const df_mixture *mixture)
             for (size_t i = 0; i < 2; i++) {
                 const double direction[2] = {i == 0, i == 1}, here = x[i];
                 double up[2], down[2];
-                df_mixture_posterior(&(df_posterior){.mean = mean, .mean_dot = jacobian[i], .x_dot = direction}, mixture, alpha, sigma, x);
+                df_mixture_posterior(&(df_posterior){.mean = mean, .mean_dot = jacobian[i],
+                                                     .x_dot = direction}, mixture, alpha, sigma, x);
                 x[i] = here + h;
                 const double above = df_mixture_posterior(&(df_posterior){.mean = up}, mixture, alpha, sigma, x);
                 x[i] = here - h;
@@ -191,7 +195,8 @@ static void check_classes(void)
     for (size_t l = 0; l < LEVELS; l++) {
         const double alpha = levels[l][0], sigma = levels[l][1];
         double posterior[3], density = 0, sum = 0;
-        const double log_p = df_mixture_posterior(&(df_posterior){.classes = posterior, .class_count = 3}, &odd, alpha, sigma, x);
+        const double log_p = df_mixture_posterior(&(df_posterior){.classes = posterior,
+                                                                  .class_count = 3}, &odd, alpha, sigma, x);
         for (size_t c = 0; c < 3; c++) {
             const double ratio = exp(df_mixture_log_density(&parts[c], alpha, sigma, x) - log_p);
             CHECK_NEAR(posterior[c], prior[c] * ratio, 1e-12);
@@ -212,7 +217,8 @@ static void check_conditional(void)
     df_mixture line, refused;
     CHECK(df_mixture_given(&line, &arena, &roll, 0, value, &error) == DF_OK && line.dim == 1);
     double marginal = 0, before = 0, worst = 0, falls = 0;
-    for (double y = -4; y < 4; y += step) marginal += step * exp(df_mixture_log_density(&roll, 1, 0, (double[]){value, y}));
+    for (double y = -4; y < 4; y += step)
+        marginal += step * exp(df_mixture_log_density(&roll, 1, 0, (double[]){value, y}));
     for (double y = -3; y < 3; y += step) {
         const double at = df_mixture_cdf(&line, 1, 0, y), h = 1e-5;
         const double slope = (df_mixture_cdf(&line, 1, 0, y + h) - df_mixture_cdf(&line, 1, 0, y - h)) / (2 * h);
@@ -261,7 +267,8 @@ static void check_points(void)
     for (size_t r = 0; r < N; r++) {
         share[labels[r]] += 1.0 / N;
         for (size_t i = 0; i < 3; i++) sum[i] += x[3 * r + i] / N;
-        for (size_t i = 0; i < 9; i++) squares[i] += (x[3 * r + i / 3] - mean[i / 3]) * (x[3 * r + i % 3] - mean[i % 3]) / N;
+        for (size_t i = 0; i < 9; i++)
+            squares[i] += (x[3 * r + i / 3] - mean[i / 3]) * (x[3 * r + i % 3] - mean[i % 3]) / N;
     }
     for (size_t i = 0; i < 3; i++) CHECK_NEAR(sum[i], mean[i], 4 * sqrt(covariance[4 * i] / N));
     for (size_t i = 0; i < 9; i++) CHECK_NEAR(squares[i], covariance[i], 0.02);
@@ -312,10 +319,12 @@ static void check_oracle(void)
 static void check_extremes(void)
 {
     const df_mixture dots = make_odd(0);
-    const double sigmas[] = {0, 1e-160, 1e-4}, place[3] = {dots.nodes[240] + 0.01, dots.nodes[241], dots.nodes[242] - 0.01};
+    const double sigmas[] = {0, 1e-160, 1e-4}, place[3] = {dots.nodes[240] + 0.01, dots.nodes[241],
+                                                           dots.nodes[242] - 0.01};
     double mean[3], covariance[9], direction[3] = {1, 0, 0}, dot[3];
     for (size_t i = 0; i < 3; i++) {
-        df_mixture_posterior(&(df_posterior){.mean = mean, .covariance = covariance, .mean_dot = dot, .x_dot = direction}, &dots, 1,
+        df_mixture_posterior(&(df_posterior){.mean = mean, .covariance = covariance, .mean_dot = dot,
+                                             .x_dot = direction}, &dots, 1,
                              sigmas[i], place);
         for (size_t j = 0; j < 3; j++) CHECK_NEAR(mean[j], dots.nodes[240 + j], 1e-15);
         for (size_t j = 0; j < 9; j++) CHECK_NEAR(covariance[j], 0, 0);

@@ -60,7 +60,7 @@ df_real df_level_label(df_label label, const df_schedule *schedule, df_level lev
  * by the network at x / c: scaling x changes nothing about x0. */
 df_denoiser df_denoiser_of_network(const df_network_denoiser *from);
 
-/* ---- denoiser/convert.c: one prediction, read three ways; `count` numbers at a level with alpha^2 + sigma^2 = 1 ---- */
+/* ---- denoiser/convert.c: one prediction, read three ways; at levels with alpha^2 + sigma^2 = 1 ---- */
 
 /* The target that a network of this kind of prediction learns. */
 void df_prediction_target(double *target, df_prediction prediction, df_level level, const double *x0,
@@ -84,8 +84,8 @@ typedef struct df_flow {
 
 df_status df_flow_init(df_flow *flow, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
-/* Moves y = x / alpha:(n, dim), n <= DF_ROWS. log_ratio:(n), unless NULL, becomes ln p(y before) - ln p(y after), the integral
- * of the divergence. Error of order 4 in the step. */
+/* Moves y = x / alpha:(n, dim), n <= DF_ROWS. log_ratio:(n), unless NULL, becomes ln p(y before) - ln p(y
+ * after), the integral of the divergence. Error of order 4 in the step. */
 void df_flow_run(df_flow *flow, double *y, double *log_ratio, size_t n);
 
 /* ---- denoiser/oracle.c: the exact denoiser of a mixture ---- */

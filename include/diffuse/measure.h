@@ -22,8 +22,8 @@ typedef struct df_curve_fit {
 
 /* nodes:(count, 2) places of the curve at u = (k + 1/2)/count, less than s apart; where neighbours are more than 2 s
  * apart the curve goes on elsewhere. x:(n, 2). */
-df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nodes, size_t count, double s, const double *x,
-                           size_t n, df_error *error) DF_MUST_CHECK;
+df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nodes, size_t count, double s,
+                           const double *x, size_t n, df_error *error) DF_MUST_CHECK;
 
 /* ---- measure/likelihood.c ---- */
 
@@ -39,23 +39,26 @@ enum { DF_SCORE_LEVELS = 64 };
 /* An upper bound on KL(truth || law of the reverse SDE), in nats, and its parts; see score.c. */
 typedef struct df_score_report {
     double prior, integral, cut_off, bound, bound_error; /* error: one standard error */
-    double sigma[DF_SCORE_LEVELS], error[DF_SCORE_LEVELS]; /* per level, evenly in ln: E |D - D*|^2 / sigma^2, alpha = 1 */
+    /* per level, evenly in ln: E |D - D*|^2 / sigma^2, alpha = 1 */
+    double sigma[DF_SCORE_LEVELS], error[DF_SCORE_LEVELS];
 } df_score_report;
 
 /* x:(n, dim) true points in the denoiser's units, in which `truth` and `mixture` are the exact answer; levels from
  * sigma / alpha = least to most. */
-df_status df_score_kl(df_score_report *report, const df_denoiser *denoiser, const df_denoiser *truth, const df_mixture *mixture,
+df_status df_score_kl(df_score_report *report, const df_denoiser *denoiser, const df_denoiser *truth,
+                      const df_mixture *mixture,
                       const double *x, size_t n, double least, double most, uint64_t seed, df_arena *arena,
                       df_error *error) DF_MUST_CHECK;
 
-/* E |eps - guess|^2 over the steps of a schedule, and what the exact denoiser gets on the same rows: the noise that cannot be
- * told from the data. */
+/* E |eps - guess|^2 over the steps of a schedule, and what the exact denoiser gets on the same rows: the
+ * noise that cannot be told from the data. */
 typedef struct df_eps_report {
     double loss, floor, excess, excess_error; /* excess: loss - floor, paired */
 } df_eps_report;
 
 /* x:(n, dim) true points in the denoiser's units; the more, the more steps are visited. */
-df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const df_denoiser *truth, const df_schedule *schedule,
+df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const df_denoiser *truth,
+                      const df_schedule *schedule,
                       const double *x, size_t n, uint64_t seed, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 /* ---- distances between two sets of points ---- */
@@ -96,8 +99,8 @@ df_status df_energy_distance(double *energy, df_arena *arena, const df_pair *pai
 /* DF_INPUT unless both sets have points, within 1e100 of 0. Every distance asks this first. */
 df_status df_pair_check(const df_pair *pair, df_error *error) DF_MUST_CHECK;
 
-/* A source of true points. Those of one call are independent draws; so are those of calls whose first .. first + n - 1 do not
- * overlap. */
+/* A source of true points. Those of one call are independent draws; so are those of calls whose first ..
+ * first + n - 1 do not overlap. */
 typedef struct df_truth {
     size_t dim;
     void (*points)(void *self, uint64_t first, size_t n, double *x); /* x:(n, dim) */
@@ -137,9 +140,9 @@ typedef struct df_bound {
     uint64_t seed;
 } df_bound;
 
-/* Nats, for x0:(n, dim) in the denoiser's units. total:(n) is an unbiased estimate of the bound on -ln p of each point, from
- * one noise a step; *prior and terms:(steps) are its parts, means over the points. terms[i] belongs to the step from
- * levels[i]; the last is the decoder's. */
+/* Nats, for x0:(n, dim) in the denoiser's units. total:(n) is an unbiased estimate of the bound on -ln p of
+ * each point, from one noise a step; *prior and terms:(steps) are its parts, means over the points. terms[i]
+ * belongs to the step from levels[i]; the last is the decoder's. */
 df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, double *total, const double *x0, size_t n,
                          df_arena *arena, df_error *error) DF_MUST_CHECK;
 

@@ -54,8 +54,8 @@ df_status df_mixture_given(df_mixture *out, df_arena *arena, const df_mixture *m
                            df_error *error) DF_MUST_CHECK;
 
 /* The law of (x - mean) / scale, with mean:(dim) and one scale for all coordinates. */
-df_status df_mixture_scaled(df_mixture *out, df_arena *arena, const df_mixture *mixture, const double *mean, double scale,
-                            df_error *error) DF_MUST_CHECK;
+df_status df_mixture_scaled(df_mixture *out, df_arena *arena, const df_mixture *mixture, const double *mean,
+                            double scale, df_error *error) DF_MUST_CHECK;
 
 /* x:(n, dim) and labels:(n), or NULL: points first .. first + n - 1 of the endless sequence of `seed`. */
 df_status df_mixture_points(double *x, int *labels, const df_mixture *mixture, uint64_t seed, uint64_t first, size_t n,

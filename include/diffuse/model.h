@@ -28,8 +28,8 @@ typedef struct df_data {
     const char *source;
 } df_data;
 
-/* `source` is a shape's name (`points` of them, with standard deviation `noise`, or the shape's own when negative) or a file; `columns` as in
- * df_table_read. A column named "label" is left out unless it is chosen. */
+/* `source` is a shape's name (`points` of them, with standard deviation `noise`, or the shape's own when
+ * negative) or a file; `columns` as in df_table_read. A column named "label" is left out unless it is chosen. */
 df_status df_data_load(df_data *data, df_arena *arena, const char *source, const char *columns, uint64_t points,
                        double noise, uint64_t seed, df_error *error) DF_MUST_CHECK;
 

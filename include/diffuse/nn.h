@@ -9,8 +9,9 @@
 DF_BEGIN
 
 /* A gradient is named d_x and means dL/dx. Backward functions add to gradients of parameters and overwrite
- * gradients of inputs, but for the embedding, several of which share an input. A tangent is named x_dot and means the derivative along a given direction.
- * Matrices are row-major; weights are (outputs, inputs) as in PyTorch's nn.Linear. */
+ * gradients of inputs, but for the embedding, several of which share an input. A tangent is named x_dot and
+ * means the derivative along a given direction. Matrices are row-major; weights are (outputs, inputs) as in
+ * PyTorch's nn.Linear. */
 
 /* ---- nn/linear.c:  y(n, o) = bias(o) + sum_i x(n, i) weight(o, i) ---- */
 

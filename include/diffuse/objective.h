@@ -57,8 +57,8 @@ double df_learning_step(df_learning *learning, const df_weights *weights, uint64
 double df_learning_evaluate(df_learning *learning, const df_weights *weights, const double *data, size_t rows);
 
 /* What the exact denoiser's loss is on the same rows, levels and noise: no network can be expected to do better. */
-df_status df_learning_floor(double *loss, df_learning *learning, const df_denoiser *exact, const double *data, size_t rows,
-                            df_arena *arena, df_error *error) DF_MUST_CHECK;
+df_status df_learning_floor(double *loss, df_learning *learning, const df_denoiser *exact, const double *data,
+                            size_t rows, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 DF_END
 #endif

@@ -65,10 +65,11 @@ void df_settings_help(df_text *out, const df_settings *settings);
 /* Parses a command line into settings and operands (whatever is not an option; "--" ends options).
  * `words` need not outlive the call except where DF_WORD values and operands point into it. */
 df_status df_settings_parse(df_settings *const *list, const char *const *words, size_t count, const char **operands,
-                            size_t *operand_count, size_t operands_most, df_arena *arena, df_error *error) DF_MUST_CHECK;
+                            size_t *operand_count, size_t operands_most, df_arena *arena,
+                            df_error *error) DF_MUST_CHECK;
 
-/* The value after the last --name among the words, before they are parsed in earnest; NULL when absent. For options that
- * decide which other options exist. */
+/* The value after the last --name among the words, before they are parsed in earnest; NULL when absent. For
+ * options that decide which other options exist. */
 const char *df_peek_option(const char *const *words, size_t count, const char *name);
 
 /* "a, b or c" from a NULL-terminated list. */

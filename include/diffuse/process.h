@@ -47,8 +47,8 @@ typedef struct df_schedule {
 df_status df_schedule_init(df_schedule *schedule, const df_schedule_config *config, df_arena *arena,
                            df_error *error) DF_MUST_CHECK;
 
-/* The level at step t, 0 <= t <= T; between the steps ln(sigma / alpha) is linear in t. Where that is infinite, sigma is
- * (below step 1), or alpha / sigma (before a last step without signal). */
+/* The level at step t, 0 <= t <= T; between the steps ln(sigma / alpha) is linear in t. Where that is
+ * infinite, sigma is (below step 1), or alpha / sigma (before a last step without signal). */
 df_level df_schedule_level(const df_schedule *schedule, double t);
 
 /* The inverse: the step whose sigma / alpha a level has, 0 to T. */

@@ -38,6 +38,9 @@ df_status df_safetensors_parse(df_safetensors *file, df_arena *arena, const char
 df_status df_safetensors_read(df_safetensors *file, df_arena *arena, const char *path,
                               df_error *error) DF_MUST_CHECK;
 
+/* True when the file begins as one of this format does. */
+bool df_safetensors_begins(const char *path);
+
 /* The value of a metadata key, or NULL. */
 const char *df_safetensors_meta(const df_safetensors *file, const char *name);
 

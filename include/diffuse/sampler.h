@@ -45,7 +45,8 @@ typedef struct df_sampler {
     const df_option *options;
     size_t options_size;     /* of the struct that `options` describes; at most DF_SAMPLER_OPTIONS */
     void (*step)(df_walk *walk, size_t i); /* x from levels[i] to levels[i + 1] */
-    /* The step from one level to a less noisy one, when it is Gaussian and its chain has a variational bound; else NULL. */
+    /* The step from one level to a less noisy one, when it is Gaussian and its chain has a variational bound;
+     * else NULL. */
     df_kernel (*kernel)(const void *options, df_level from, df_level to);
 } df_sampler;
 

@@ -69,8 +69,8 @@ df_status df_cloud_open(df_cloud *cloud, df_arena *arena, const df_shape *shape,
  * float. */
 void df_cloud_points(const df_cloud *cloud, uint64_t seed, uint64_t first, size_t n, double *x, int *labels);
 
-/* As many nodes as put neighbours at most s/2 apart: enough for a denoiser. An entropy to four digits wants more. 0 when
- * there is no such number. */
+/* As many nodes as put neighbours at most s/2 apart: enough for a denoiser. An entropy to four digits wants
+ * more. 0 when there is no such number. */
 size_t df_cloud_node_count(const df_cloud *cloud);
 
 /* The exact density on about `count` nodes; 0: df_cloud_node_count, but at least 4096 on a curve. DF_NO when the

@@ -22,8 +22,9 @@ typedef struct df_subject {
     df_mixture mixture;   /* otherwise, scaled: of a shape, or of memorised points */
 } df_subject;
 
-/* `name`: a model file; exact:SHAPE, the exact denoiser of a known shape; or ideal:FILE, the closed-form denoiser of a point
- * set. A model has a schedule of its own, the others get `schedule`. The subject must stay where it is. */
+/* `name`: a model file; exact:SHAPE, the exact denoiser of a known shape; or ideal:FILE, the closed-form
+ * denoiser of a point set. A model has a schedule of its own, the others get `schedule`. The subject must
+ * stay where it is. */
 df_status df_subject_load(df_subject *subject, df_arena *arena, const char *name, const df_schedule_config *schedule,
                           df_error *error) DF_MUST_CHECK;
 
@@ -51,7 +52,8 @@ typedef struct df_reference {
 df_status df_reference_load(df_reference *reference, df_arena *arena, const char *name, double noise, uint64_t seed,
                             df_error *error) DF_MUST_CHECK;
 
-/* The most points that can be asked for at once: those of a file are as many as it has, those of a shape have no end. */
+/* The most points that can be asked for at once: those of a file are as many as it has, those of a shape have
+ * no end. */
 size_t df_reference_most(const df_reference *reference);
 
 /* x:(n, dim): true points first .. first + n - 1, none of which `diffuse data` or a training ever gives; of a file n

@@ -280,6 +280,7 @@ static double moment(const double *restrict weight, const double *restrict colum
 
 extern const df_kernels SET_NAME(DF_SET);
 const df_kernels SET_NAME(DF_SET) = {
-    .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .waves = waves, .adam = adam, .average = average,
+    .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .waves = waves, .adam = adam,
+    .average = average,
     .terms = terms, .weights = weights, .moment = moment,
 };

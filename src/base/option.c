@@ -64,7 +64,8 @@ df_status df_settings_set(df_settings *settings, const df_option *option, const 
         break;
     case DF_COUNT: {
         uint64_t count;
-        if (!df_parse_count(text, &count)) return wrong_value(option, text, "a whole number such as 500, 10k or 1e6", error);
+        if (!df_parse_count(text, &count))
+            return wrong_value(option, text, "a whole number such as 500, 10k or 1e6", error);
         if (!((double)count >= option->low && (double)count <= option->high)) return out_of_range(option, text, error);
         *(uint64_t *)value = count;
         break;
@@ -147,8 +148,8 @@ static df_status unknown_option(df_settings *const *list, const char *name, df_e
     if (!near) near = df_nearest_name(name, names);
     char shown[128];
     df_printable(shown, sizeof shown, name);
-    return df_fail(error, DF_USAGE, "unknown option --%s%s%s%s", shown, near ? "\n  did you mean --" : "", near ? near : "",
-                   near ? "?" : "");
+    return df_fail(error, DF_USAGE, "unknown option --%s%s%s%s", shown, near ? "\n  did you mean --" : "",
+                   near ? near : "", near ? "?" : "");
 }
 
 df_status df_settings_apply(df_settings *const *list, const char *assignments, df_arena *arena, df_error *error)
@@ -283,7 +284,8 @@ static df_status check_pairs(df_settings *const *list, df_error *error)
 {
     for (; *list; list++)
         for (const df_option *option = (*list)->table; option->name; option++)
-            if (option->not_with && df_settings_given(*list, option->name) && df_settings_given(*list, option->not_with))
+            if (option->not_with && df_settings_given(*list, option->name) &&
+                df_settings_given(*list, option->not_with))
                 return df_fail(error, DF_USAGE, "--%s and --%s cannot go together", option->not_with, option->name);
     return DF_OK;
 }
@@ -310,7 +312,8 @@ df_status df_settings_parse(df_settings *const *list, const char *const *words, 
         const char *value;
         DF_TRY(find_option(list, word, &option, &owner, &value, error));
         if (option->kind == DF_FLAG) {
-            if (value && word[1] != '-') return df_fail(error, DF_USAGE, "-%c takes no value: '%.100s'", option->letter, word);
+            if (value && word[1] != '-')
+                return df_fail(error, DF_USAGE, "-%c takes no value: '%.100s'", option->letter, word);
             if (!value) value = "yes";
         } else if (!value) {
             if (++i == count) return df_fail(error, DF_USAGE, "--%s needs a value: %s", option->name, option->help);

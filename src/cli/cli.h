@@ -40,14 +40,14 @@ extern const df_option output_table[];
 /* What -o names, or "-". */
 const char *output_path(const output_options *options);
 
-/* Parses words into settings (all set to their defaults first) and exactly `wanted` operands; `names` says what they are,
- * for the message when one is missing: "MODEL POINTS". */
+/* Parses words into settings (all set to their defaults first) and exactly `wanted` operands; `names` says
+ * what they are, for the message when one is missing: "MODEL POINTS". */
 df_status parse(df_settings *const *list, words typed, const char **operands, size_t wanted, const char *names,
                 df_arena *arena, df_error *error);
 
 /* The same without setting defaults first, with `least` to `most` operands; those missing are NULL. */
-df_status parse_words(df_settings *const *list, words typed, const char **operands, size_t least, size_t most, const char *names,
-                      df_arena *arena, df_error *error);
+df_status parse_words(df_settings *const *list, words typed, const char **operands, size_t least, size_t most,
+                      const char *names, df_arena *arena, df_error *error);
 
 /* Refuses those of the options, a NULL-terminated list of names, that were given though they would have no effect:
  * "--rho is for --timestep-spacing karras". */
@@ -85,8 +85,8 @@ const char *plural(uint64_t count, const char *noun);
 #define ODE_MOST 50.0
 enum { ODE_STEPS = 64 };
 
-/* Narrows cut-offs to what the denoiser knows. Sampling starts from a Gaussian at its most noisy level, so that the density at
- * *most is that Gaussian wherever it lies. */
+/* Narrows cut-offs to what the denoiser knows. Sampling starts from a Gaussian at its most noisy level, so
+ * that the density at *most is that Gaussian wherever it lies. */
 void fit_cut_offs(double *least, double *most, const df_denoiser *denoiser);
 
 typedef struct sampler_choice {
@@ -100,18 +100,22 @@ df_status choose_sampler(sampler_choice *choice, words typed, const char *otherw
 
 extern const df_option grid_table[];
 
-/* Fills in what was not given: steps (`steps` unless the sampler wants all), and the part of the default range that the model
- * knows. *levels: grid->steps + 1 of them. */
-df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler, uint64_t steps,
-                    const df_schedule *schedule, df_arena *arena, df_error *error);
+/* Fills in what was not given: steps (`steps` unless the sampler wants all), and the part of the default
+ * range that the model knows. *levels: grid->steps + 1 of them. */
+df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler,
+                    uint64_t steps, const df_schedule *schedule, df_arena *arena, df_error *error);
 
-/* *x:(rows, dim), in the data's units: the columns of the table that have the subject's names, or all when there are as many. */
-df_status subject_points(double **x, const df_subject *subject, const df_table *table, df_arena *arena, df_error *error);
+/* *x:(rows, dim), in the data's units: the columns of the table that have the subject's names, or all when
+ * there are as many. */
+df_status subject_points(double **x, const df_subject *subject, const df_table *table, df_arena *arena,
+                         df_error *error);
 
-/* The shape that exact: names or that a model learned, and the noise it has there (negative: the shape's own); NULL: none. */
+/* The shape that exact: names or that a model learned, and the noise it has there (negative: the shape's
+ * own); NULL: none. */
 const char *learned_shape(double *noise, const df_subject *subject);
 
 /* df_subject_load with the schedule typed for exact: and ideal:, which is refused for a model file. */
-df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena, df_error *error);
+df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena,
+                       df_error *error);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 typedef struct options {
-    const char *samplers, *steps, *against;
+    const char *samplers, *steps, *etas, *against;
     uint64_t points, seed, seeds, fine_steps;
 } options;
 
@@ -17,11 +17,18 @@ enum { SUBJECTS_MOST = 8, SAMPLERS_MOST = 16, COUNTS_MOST = 16, SEEDS_MOST = 100
 static const df_option table[] = {
     {.name = "samplers", .kind = DF_WORD, AT(samplers), .value = "ddpm,ddim", .shown = "LIST",
      .help = "names with commas between, each perhaps with options of its own, such as ddim:eta=0.5"},
-    {.name = "steps", .kind = DF_WORD, AT(steps), .value = "5,10,20,50", .shown = "LIST", .help = "numbers of steps, with commas between"},
-    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "5000", .low = 10, .high = 1e6, .shown = "N", .help = "samples of each"},
-    {.name = "against", .kind = DF_WORD, AT(against), .shown = "TRUTH", .help = "a shape or a file of points; without it, the shape that was learned"},
-    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides the starts"},
-    {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = SEEDS_MOST, .shown = "K", .help = "repeat with K seeds: median, least and most"},
+    {.name = "steps", .kind = DF_WORD, AT(steps), .value = "5,10,20,50", .shown = "LIST",
+     .help = "numbers of steps, with commas between"},
+    {.name = "eta", .kind = DF_WORD, AT(etas), .shown = "LIST",
+     .help = "values of eta, with commas between, for the samplers that have it"},
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "5000", .low = 10, .high = 1e6,
+     .shown = "N", .help = "samples of each"},
+    {.name = "against", .kind = DF_WORD, AT(against), .shown = "TRUTH",
+     .help = "a shape or a file of points; without it, the shape that was learned"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0,
+     .high = 9007199254740992.0, .shown = "S", .help = "decides the starts"},
+    {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = SEEDS_MOST, .shown = "K",
+     .help = "repeat with K seeds: median, least and most"},
     {.name = "fine-steps", .kind = DF_COUNT, AT(fine_steps), .value = "400", .low = 10, .high = 100000, .shown = "N",
      .help = "steps of the fine solution, DDIM without noise, that displacement is measured from"},
     {0}};
@@ -72,13 +79,41 @@ static df_status add_contender(job *j, const char *text, size_t size, df_arena *
     return DF_OK;
 }
 
-static df_status parse_contenders(job *j, df_arena *arena, df_error *error)
+static bool has_option(const char *sampler, const char *name)
 {
-    for (const char *at = j->own.samplers; *at; at += *at == ',') {
+    const df_sampler *s = df_find_sampler(sampler, NULL);
+    for (const df_option *o = s ? s->options : NULL; o && o->name; o++)
+        if (strcmp(o->name, name) == 0) return true;
+    return false;
+}
+
+/* A sampler that has eta takes part once with each value of --eta, unless its name brings options of its own. */
+static df_status add_with_etas(job *j, const char *name, bool *used, df_arena *arena, df_error *error)
+{
+    if (!j->own.etas || !has_option(name, "eta")) return add_contender(j, name, strlen(name), arena, error);
+    *used = true;
+    for (const char *at = j->own.etas; *at; at += *at == ',') {
+        char label[80];
         const size_t size = strcspn(at, ",");
-        DF_TRY(add_contender(j, at, size, arena, error));
+        snprintf(label, sizeof label, "%.40s:eta=%.*s", name, (int)(size < 24 ? size : 24), at);
+        DF_TRY(add_contender(j, label, strlen(label), arena, error));
         at += size;
     }
+    return DF_OK;
+}
+
+static df_status parse_contenders(job *j, df_arena *arena, df_error *error)
+{
+    bool used = false;
+    for (const char *at = j->own.samplers; *at; at += *at == ',') {
+        char name[80];
+        const size_t size = strcspn(at, ",");
+        snprintf(name, sizeof name, "%.*s", (int)(size < 79 ? size : 79), at);
+        DF_TRY(add_with_etas(j, name, &used, arena, error));
+        at += size;
+    }
+    if (j->own.etas && !used)
+        return df_fail(error, DF_USAGE, "--eta is for samplers that have it, and none of --samplers does");
     return j->contender_count ? DF_OK : df_fail(error, DF_USAGE, "--samplers names none");
 }
 
@@ -88,8 +123,10 @@ static df_status parse_counts(job *j, df_error *error)
         char word[32];
         const size_t size = strcspn(at, ",");
         snprintf(word, sizeof word, "%.*s", (int)size, at);
-        if (j->count_count == COUNTS_MOST) return df_fail(error, DF_LIMIT, "--steps: more than %d numbers", COUNTS_MOST);
-        if (!df_parse_count(word, &j->counts[j->count_count]) || j->counts[j->count_count] < 1 || j->counts[j->count_count] > 100000)
+        if (j->count_count == COUNTS_MOST)
+            return df_fail(error, DF_LIMIT, "--steps: more than %d numbers", COUNTS_MOST);
+        if (!df_parse_count(word, &j->counts[j->count_count]) || j->counts[j->count_count] < 1 ||
+            j->counts[j->count_count] > 100000)
             return df_fail(error, DF_USAGE, "--steps: '%s' is not a number of steps", word);
         j->count_count++;
         at += size;
@@ -105,7 +142,8 @@ static df_status choose_truth(const char **name, double *noise, const job *j, df
     *noise = -1;
     if (*name) return DF_OK;
     *name = learned_shape(noise, &s[0]);
-    if (!*name) return df_fail(error, DF_USAGE, "say what %s should be compared with, such as --against swissroll", s[0].name);
+    if (!*name)
+        return df_fail(error, DF_USAGE, "say what %s should be compared with, such as --against swissroll", s[0].name);
     for (size_t i = 1; i < j->subject_count; i++) {
         double other_noise;
         const char *other = learned_shape(&other_noise, &s[i]);
@@ -121,12 +159,14 @@ static df_status load_subjects(job *j, const char **names, df_arena *arena, df_e
     const char *truth;
     double noise;
     for (; j->subject_count < SUBJECTS_MOST && names[j->subject_count]; j->subject_count++)
-        DF_TRY(load_subject(&j->subjects[j->subject_count], names[j->subject_count], &j->schedule_settings, arena, error));
+        DF_TRY(load_subject(&j->subjects[j->subject_count], names[j->subject_count], &j->schedule_settings,
+                            arena, error));
     DF_TRY(choose_truth(&truth, &noise, j, error));
     DF_TRY(df_reference_load(&j->reference, arena, truth, noise, j->own.seed, error));
     for (size_t i = 0; i < j->subject_count; i++)
         if (j->subjects[i].dim != j->reference.dim)
-            return df_fail(error, DF_INPUT, "%s works on %zu columns, %s has %zu", names[i], j->subjects[i].dim, truth, j->reference.dim);
+            return df_fail(error, DF_INPUT, "%s works on %zu columns, %s has %zu", names[i], j->subjects[i].dim,
+                           truth, j->reference.dim);
     return DF_OK;
 }
 
@@ -137,8 +177,8 @@ static uint64_t fine_steps(const job *j, const df_subject *s)
     return j->grid.spacing != DF_SPACING_KARRAS && j->own.fine_steps > all ? all : j->own.fine_steps;
 }
 
-static df_status lay_grid(df_level **levels, job *j, const df_subject *s, const sampler_choice *choice, uint64_t steps, df_arena *arena,
-                          df_error *error)
+static df_status lay_grid(df_level **levels, job *j, const df_subject *s, const sampler_choice *choice,
+                          uint64_t steps, df_arena *arena, df_error *error)
 {
     df_grid_config grid = j->grid;
     grid.steps = steps;
@@ -159,12 +199,13 @@ static df_status check_grids(job *j, df_arena *arena, df_error *error)
 /* ---- one cell of the table ---- */
 
 /* Samples in the data's units, from the starts of this seed. */
-static df_status draw(job *j, const df_subject *s, const sampler_choice *choice, uint64_t steps, uint64_t seed, double *x,
-                      uint64_t *calls, df_arena *arena, df_error *error)
+static df_status draw(job *j, const df_subject *s, const sampler_choice *choice, uint64_t steps, uint64_t seed,
+                      double *x, uint64_t *calls, df_arena *arena, df_error *error)
 {
     df_level *levels;
     DF_TRY(lay_grid(&levels, j, s, choice, steps, arena, error));
-    df_sampling sampling = {.denoiser = &s->denoiser, .sampler = choice->sampler, .options = choice->options, .levels = levels,
+    df_sampling sampling = {.denoiser = &s->denoiser, .sampler = choice->sampler, .options = choice->options,
+                            .levels = levels,
                             .steps = steps, .seed = seed};
     DF_TRY(df_sampling_init(&sampling, arena, error));
     df_sampling_start(&sampling, 0, j->own.points, x);
@@ -175,7 +216,8 @@ static df_status draw(job *j, const df_subject *s, const sampler_choice *choice,
     return DF_OK;
 }
 
-static double median_distance(const double *x, const double *y, size_t n, size_t dim, double *distances, double *scratch)
+static double median_distance(const double *x, const double *y, size_t n, size_t dim, double *distances,
+                              double *scratch)
 {
     for (size_t r = 0; r < n; r++) {
         double square = 0;
@@ -185,7 +227,8 @@ static double median_distance(const double *x, const double *y, size_t n, size_t
     return df_median(distances, scratch, n);
 }
 
-static df_status measure(double values[MEASURES], job *j, const double *x, const double *fine, df_arena *arena, df_error *error)
+static df_status measure(double values[MEASURES], job *j, const double *x, const double *fine, df_arena *arena,
+                         df_error *error)
 {
     const df_reference *ref = &j->reference;
     const size_t n = j->own.points, dim = ref->dim, most = df_reference_most(ref), m = n < most ? n : most;
@@ -195,7 +238,8 @@ static df_status measure(double values[MEASURES], job *j, const double *x, const
     DF_NEW(arena, scratch, 2 * n, error);
     df_reference_points(ref, 0, m, y);
     const df_pair pair = {.dim = dim, .n = n, .m = m, .x = x, .y = y};
-    if (ref->curve && ref->mixture.s > 0) DF_TRY(df_curve_compare(&fit, arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, n, error));
+    if (ref->curve && ref->mixture.s > 0)
+        DF_TRY(df_curve_compare(&fit, arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, n, error));
     values[0] = fit.thickness;
     values[1] = fit.off_shape;
     values[2] = fit.ks;
@@ -250,11 +294,12 @@ static void print_cell(job *j, double *values)
     printf(seeds > 1 ? " %26s" : " %12s", cell);
 }
 
-static df_status print_row(job *j, const df_subject *s, const contender *c, uint64_t steps, uint64_t calls, double values[SEEDS_MOST][MEASURES],
-                           df_error *error)
+static df_status print_row(job *j, const df_subject *s, const contender *c, uint64_t steps, uint64_t calls,
+                           double values[SEEDS_MOST][MEASURES], df_error *error)
 {
     df_text_add(&j->file, "%s,%s,%llu,%llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
-    if (has_table(j)) printf("%-22s %-18s %6llu %6llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
+    if (has_table(j))
+        printf("%-22s %-18s %6llu %6llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
     for (size_t m = 0; m < MEASURES; m++) {
         double of_seeds[SEEDS_MOST];
         for (size_t k = 0; k < j->own.seeds; k++) of_seeds[k] = values[k][m];
@@ -267,7 +312,8 @@ static df_status print_row(job *j, const df_subject *s, const contender *c, uint
     return DF_OK;
 }
 
-static df_status run_row(job *j, const df_subject *s, const contender *c, uint64_t steps, double *const *fine, df_error *error)
+static df_status run_row(job *j, const df_subject *s, const contender *c, uint64_t steps, double *const *fine,
+                         df_error *error)
 {
     static double values[SEEDS_MOST][MEASURES];
     uint64_t calls = 0;
@@ -323,7 +369,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     j.output = (df_settings){.table = output_table, .values = &j.out};
     j.schedule_settings = (df_settings){.table = df_schedule_options, .values = &j.schedule};
     static const df_option *const spacing = grid_table;
-    j.grid_settings = (df_settings){.table = spacing + 1, .values = &j.grid}; /* all but --steps, which is a list here */
+    /* all but --steps, which is a list here */
+    j.grid_settings = (df_settings){.table = spacing + 1, .values = &j.grid};
     df_settings *const list[] = {&j.own_settings, &j.grid_settings, &j.schedule_settings, &j.output, NULL};
     for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
     DF_TRY(parse_words(list, typed, names, 1, SUBJECTS_MOST, "MODEL", arena, error));
@@ -335,8 +382,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     const df_status status = run_all(&j, arena, error);
     df_text_free(&j.file);
     DF_TRY(status);
-    say(&j.out, "against %s; displacement: median distance from DDIM in %s steps from the same start\n", j.reference.name,
-        grouped(fine_steps(&j, &j.subjects[0])));
+    say(&j.out, "against %s; displacement: median distance from DDIM in %s steps from the same start\n",
+        j.reference.name, grouped(fine_steps(&j, &j.subjects[0])));
     return DF_OK;
 }
 
@@ -345,7 +392,7 @@ static void help(df_text *out, words typed)
     (void)typed;
     help_table(out, "Options", table);
     help_table(out, "Steps", grid_table + 1);
-    help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
+    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
     help_table(out, "Output", output_table);
 }
 

@@ -13,12 +13,14 @@ typedef struct options {
 
 #define AT(member) .offset = offsetof(options, member)
 static const df_option table[] = {
-    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "20000", .low = 1, .high = 1e15, .shown = "N", .also = "samples n-samples",
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "20000", .low = 1, .high = 1e15,
+     .shown = "N", .also = "samples n-samples",
      .help = "how many"},
     {.name = "noise", .kind = DF_NUMBER, AT(noise), .value = "-1", .low = -1, .high = 10, .shown = "S",
      .help = "standard deviation of the noise; -1: the shape's own"},
     {.name = "labels", .kind = DF_FLAG, AT(labels), .help = "add a column with the class of each point"},
-    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S",
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0,
+     .high = 9007199254740992.0, .shown = "S",
      .also = "random-state", .help = "decides every random number"},
     {0}};
 
@@ -27,8 +29,8 @@ static df_status find_shape(const df_shape **shape, const char *name, df_error *
     *shape = df_find_shape(name);
     if (*shape) return DF_OK;
     const char *near = df_nearest_shape(name);
-    return df_fail(error, DF_USAGE, "there is no shape '%.60s'%s%s%s", name, near ? "\n  did you mean '" : "", near ? near : "",
-                   near ? "'?" : "\n  `diffuse list shapes` has them all");
+    return df_fail(error, DF_USAGE, "there is no shape '%.60s'%s%s%s", name, near ? "\n  did you mean '" : "",
+                   near ? near : "", near ? "'?" : "\n  `diffuse list shapes` has them all");
 }
 
 static df_status write_points(df_table_writer *writer, const df_cloud *cloud, const options *o, df_error *error)
@@ -63,12 +65,14 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     const df_shape *shape;
     DF_TRY(parse(list, typed, &name, 1, "SHAPE", arena, error));
     DF_TRY(find_shape(&shape, name, error));
-    if (o.labels && shape->classes < 2) return df_fail(error, DF_USAGE, "%s has no classes, so --labels has nothing to add", shape->name);
+    if (o.labels && shape->classes < 2)
+        return df_fail(error, DF_USAGE, "%s has no classes, so --labels has nothing to add", shape->name);
 
     df_cloud cloud;
     df_table_writer writer;
     DF_TRY(df_cloud_open(&cloud, arena, shape, o.noise < 0 ? shape->noise : o.noise, error));
-    DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, o.labels ? 3 : 2, names, o.points, error));
+    DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, o.labels ? 3 : 2, names,
+                         o.points, error));
     const df_status status = write_points(&writer, &cloud, &o, error);
     if (status != DF_OK) {
         df_table_abandon(&writer);
@@ -76,8 +80,10 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     }
     DF_TRY(df_table_close(&writer, error));
     say(&out, "%s of %s: %s\n", plural(o.points, "point"), shape->name, shape->convention);
-    if (cloud.noise != shape->noise) say(&out, "but with noise of standard deviation %g, in the units of x\n", cloud.noise);
-    if (out.output && strcmp(out.output, "-") != 0) say(&out, "next: diffuse train %s -o model.safetensors\n", out.output);
+    if (cloud.noise != shape->noise)
+        say(&out, "but with noise of standard deviation %g, in the units of x\n", cloud.noise);
+    if (out.output && strcmp(out.output, "-") != 0)
+        say(&out, "next: diffuse train %s -o model.safetensors\n", out.output);
     return DF_OK;
 }
 

@@ -28,7 +28,8 @@ static df_status prepare(tool *t, const char *path, df_arena *arena, df_error *e
     DF_TRY(make_grid(&down, &t->grid_settings, &t->grid, t->ddim.sampler, STEPS, &t->subject.schedule, arena, error));
     DF_NEW(arena, up, t->grid.steps + 1, error);
     for (size_t i = 0; i <= t->grid.steps; i++) up[i] = down[t->grid.steps - i];
-    t->down = (df_sampling){.denoiser = &t->subject.denoiser, .sampler = t->ddim.sampler, .options = t->ddim.options, .levels = down,
+    t->down = (df_sampling){.denoiser = &t->subject.denoiser, .sampler = t->ddim.sampler,
+                            .options = t->ddim.options, .levels = down,
                             .steps = t->grid.steps};
     t->up = t->down;
     t->up.levels = up;
@@ -36,7 +37,8 @@ static df_status prepare(tool *t, const char *path, df_arena *arena, df_error *e
     return df_sampling_init(&t->up, arena, error);
 }
 
-static df_status write_rows(const tool *t, const double *values, size_t rows, size_t columns, const char *const *names, df_error *error)
+static df_status write_rows(const tool *t, const double *values, size_t rows, size_t columns,
+                            const char *const *names, df_error *error)
 {
     df_table_writer writer;
     DF_TRY(df_table_open(&writer, t->out.output ? t->out.output : "-", t->out.overwrite, columns, names, rows, error));
@@ -64,7 +66,8 @@ static df_status run_coder(words typed, bool encode, df_arena *arena, df_error *
     DF_TRY(df_sampling_run(encode ? &t.up : &t.down, 0, table.rows, x, error));
     if (!encode) df_transform_undo(&t.subject.transform, x, table.rows);
     DF_TRY(write_rows(&t, x, table.rows, t.subject.dim, t.subject.names, error));
-    say(&t.out, "%s %s in %s\n", plural(table.rows, "point"), encode ? "encoded" : "decoded", plural(t.grid.steps, "step"));
+    say(&t.out, "%s %s in %s\n", plural(table.rows, "point"), encode ? "encoded" : "decoded",
+        plural(t.grid.steps, "step"));
     return DF_OK;
 }
 
@@ -89,7 +92,8 @@ typedef struct options {
 static const df_option table[] = {
     {.name = "from", .kind = DF_WORD, AT(from), .shown = "X,Y", .help = "the first point"},
     {.name = "to", .kind = DF_WORD, AT(to), .shown = "X,Y", .help = "the last one"},
-    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "20", .low = 2, .high = 1e7, .shown = "N", .help = "how many, both ends included"},
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "20", .low = 2, .high = 1e7,
+     .shown = "N", .help = "how many, both ends included"},
     {0}};
 #undef AT
 
@@ -103,7 +107,8 @@ static df_status parse_point(double *x, size_t dim, const char *text, const char
         snprintf(word, sizeof word, "%.*s", (int)(size < 63 ? size : 63), at);
         const bool last = at[size] == 0;
         if (!df_parse_double(word, &x[i]) || last != (i + 1 == dim))
-            return df_fail(error, DF_USAGE, "--%s: '%.80s' is not a point of %zu numbers with commas between", option, text, dim);
+            return df_fail(error, DF_USAGE, "--%s: '%.80s' is not a point of %zu numbers with commas between",
+                           option, text, dim);
         at += size + 1;
     }
     return DF_OK;
@@ -172,7 +177,7 @@ static void help_coder(df_text *out, words typed)
 {
     (void)typed;
     help_table(out, "Steps (0: 500 of them)", grid_table);
-    help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
+    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
     help_table(out, "Output", output_table);
 }
 
@@ -183,14 +188,18 @@ static void help_interpolate(df_text *out, words typed)
 }
 
 const command command_encode = {
-    .name = "encode", .about = "find the noise that DDIM would turn into given points", .usage = "MODEL POINTS [options]",
+    .name = "encode", .about = "find the noise that DDIM would turn into given points",
+    .usage = "MODEL POINTS [options]",
     .examples = "  diffuse encode roll.safetensors roll.csv -o latents.csv\n", .help = help_coder, .run = run_encode};
 
 const command command_decode = {
-    .name = "decode", .about = "turn latents back into points: the inverse of encode", .usage = "MODEL LATENTS [options]",
+    .name = "decode", .about = "turn latents back into points: the inverse of encode",
+    .usage = "MODEL LATENTS [options]",
     .examples = "  diffuse decode roll.safetensors latents.csv -o back.csv\n", .help = help_coder, .run = run_decode};
 
 const command command_interpolate = {
-    .name = "interpolate", .about = "walk from one point to another through their latents", .usage = "MODEL --from X,Y --to X,Y [options]",
-    .examples = "  diffuse interpolate roll.safetensors --from -0.56,1.09 --to 0.16,0.74 -o between.csv\n", .help = help_interpolate,
+    .name = "interpolate", .about = "walk from one point to another through their latents",
+    .usage = "MODEL --from X,Y --to X,Y [options]",
+    .examples = "  diffuse interpolate roll.safetensors --from -0.56,1.09 --to 0.16,0.74 -o between.csv\n",
+    .help = help_interpolate,
     .run = run_interpolate};

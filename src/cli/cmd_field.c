@@ -14,10 +14,12 @@ typedef struct options {
 static const df_option table[] = {
     {.name = "sigma", .kind = DF_NUMBER, AT(sigma), .value = "0.3", .low = 1e-9, .high = 1e9, .shown = "S",
      .help = "the level, x = x0 + sigma eps, in the data's units"},
-    {.name = "grid", .kind = DF_WORD, AT(grid), .value = "80x80", .shown = "WxH", .help = "columns and rows of the grid"},
+    {.name = "grid", .kind = DF_WORD, AT(grid), .value = "80x80", .shown = "WxH",
+     .help = "columns and rows of the grid"},
     {.name = "limits", .kind = DF_NUMBER, AT(limits), .value = "0", .low = 0, .high = 1e9, .shown = "R",
      .help = "the grid goes from -R to R in both directions; 0: around the data"},
-    {.name = "at", .kind = DF_WORD, AT(at), .shown = "FILE", .help = "instead of a grid, points with columns x,y,sigma"},
+    {.name = "at", .kind = DF_WORD, AT(at), .shown = "FILE",
+     .help = "instead of a grid, points with columns x,y,sigma"},
     {0}};
 #undef AT
 
@@ -48,7 +50,8 @@ static void log_densities(request *q, double *values, const double *scaled, size
         df_flow_run(&q->flow, y, values, n);
         const double variance = 1 + q->flow.to * q->flow.to;
         for (size_t r = 0; r < n; r++)
-            values[r] -= 0.5 * (y[2 * r] * y[2 * r] + y[2 * r + 1] * y[2 * r + 1]) / variance + df_log(2 * DF_PI * variance);
+            values[r] -= 0.5 * (y[2 * r] * y[2 * r] + y[2 * r + 1] * y[2 * r + 1]) / variance +
+                df_log(2 * DF_PI * variance);
     } else {
         for (size_t r = 0; r < n; r++) values[r] = df_mixture_log_density(&s->mixture, 1, ratio, scaled + r * DIM);
     }
@@ -78,9 +81,12 @@ static void ask(request *q, answers *a, const double *x, size_t n, double sigma)
 static df_status check(const request *q, df_error *error)
 {
     const df_transform *t = &q->subject.transform;
-    if (q->subject.dim != DIM) return df_fail(error, DF_INPUT, "%s works on %zu columns; a field needs 2", q->subject.name, q->subject.dim);
+    if (q->subject.dim != DIM)
+        return df_fail(error, DF_INPUT, "%s works on %zu columns; a field needs 2", q->subject.name, q->subject.dim);
     if (t->scale[0] != t->scale[1])
-        return df_fail(error, DF_INPUT, "%s was scaled column by column, so one sigma means different things in x and y", q->subject.name);
+        return df_fail(error, DF_INPUT,
+                       "%s was scaled column by column, so one sigma means different things in x and y",
+                       q->subject.name);
     return DF_OK;
 }
 
@@ -94,7 +100,8 @@ static df_status check_sigma(const request *q, double sigma, df_error *error)
         fit_cut_offs(&least, &most, &q->subject.denoiser);
     }
     if (sigma >= least * scale && sigma <= most * scale) return DF_OK;
-    return df_fail(error, DF_USAGE, "sigma %g is outside of what %s knows, %g to %g", sigma, q->subject.name, least * scale, most * scale);
+    return df_fail(error, DF_USAGE, "sigma %g is outside of what %s knows, %g to %g", sigma, q->subject.name,
+                   least * scale, most * scale);
 }
 
 typedef struct grid {
@@ -133,7 +140,8 @@ static df_status parse_grid(grid *g, const request *q, df_error *error)
     const df_transform *t = &q->subject.transform;
     unsigned width, height;
     char end;
-    if (sscanf(q->own.grid, "%5ux%5u%c", &width, &height, &end) != 2 || width < 2 || height < 2 || width > 10000 || height > 10000)
+    if (sscanf(q->own.grid, "%5ux%5u%c", &width, &height, &end) != 2 || width < 2 || height < 2 ||
+        width > 10000 || height > 10000)
         return df_fail(error, DF_USAGE, "--grid: '%.40s' is not of the form 80x80, each from 2 to 10000", q->own.grid);
     *g = (grid){.width = width, .height = height, .half = 2.5 * t->scale[0], .middle = {t->mean[0], t->mean[1]}};
     if (q->own.limits > 0) *g = (grid){.width = width, .height = height, .half = q->own.limits};
@@ -147,7 +155,8 @@ static df_status run_grid(request *q, df_error *error)
     df_table_writer writer;
     DF_TRY(parse_grid(&g, q, error));
     DF_TRY(check_sigma(q, q->own.sigma, error));
-    DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, FIELD_COLUMNS, names, (uint64_t)g.width * g.height, error));
+    DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, FIELD_COLUMNS, names,
+                         (uint64_t)g.width * g.height, error));
     const df_status status = write_grid(q, &writer, &g, error);
     if (status == DF_OK) return df_table_close(&writer, error);
     df_table_abandon(&writer);
@@ -168,7 +177,8 @@ static df_status check_sigmas(const request *q, const df_table *points, df_error
 static size_t count_alike(const df_table *points, size_t first)
 {
     size_t n = 1;
-    while (n < DF_ROWS && first + n < points->rows && points->values[3 * (first + n) + 2] == points->values[3 * first + 2]) n++;
+    while (n < DF_ROWS && first + n < points->rows && points->values[3 * (first + n) +
+                                                                     2] == points->values[3 * first + 2]) n++;
     return n;
 }
 
@@ -193,7 +203,8 @@ static df_status write_answers(request *q, df_table_writer *writer, const df_tab
 
 static df_status run_at(request *q, df_arena *arena, df_error *error)
 {
-    static const char *const names[] = {"x", "y", "sigma", "x0_x", "x0_y", "eps_x", "eps_y", "v_x", "v_y", "score_x", "score_y", "log_density"};
+    static const char *const names[] = {"x", "y", "sigma", "x0_x", "x0_y", "eps_x", "eps_y", "v_x", "v_y",
+                                        "score_x", "score_y", "log_density"};
     df_table points;
     df_table_writer writer;
     DF_TRY(df_table_read(&points, arena, q->own.at, "x,y,sigma", error));
@@ -212,7 +223,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     q.own_settings = (df_settings){.table = table, .values = &q.own};
     q.output = (df_settings){.table = output_table, .values = &q.out};
     q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
-    df_settings_defaults(&q.schedule_settings); /* a level is all that is asked about, so its options are none of this command */
+    /* a level is all that is asked about, so its options are none of this command */
+    df_settings_defaults(&q.schedule_settings);
     df_settings *const list[] = {&q.own_settings, &q.output, NULL};
     DF_TRY(parse(list, typed, &name, 1, "MODEL", arena, error));
     static const char *const of_grid[] = {"sigma", "grid", "limits", NULL};
@@ -231,9 +243,10 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 static void help(df_text *out, words typed)
 {
     (void)typed;
-    df_text_add(out, "FILE gets, row of the grid by row from below, x,y,log_density,score_x,score_y,x0_x,x0_y: of x = x0 + sigma eps the density\n"
-                     "in nats, its gradient, and E[x0 | x], all in the data's units. With --at it gets x,y,sigma and x0, eps = (x - x0)/sigma,\n"
-                     "v = (eps - r x0)/sqrt(1 + r^2) in scaled units with r = sigma / the model's scale, score = -eps/sigma, and log_density.\n");
+    df_text_add(out, "FILE gets, row of the grid by row from below, x,y,log_density,score_x,score_y,x0_x,x0_y: of\n"
+                     "x = x0 + sigma eps the density in nats, its gradient, and E[x0 | x], all in the data's units.\n"
+                     "With --at it gets x,y,sigma and x0, eps = (x - x0)/sigma, score = -eps/sigma, log_density, and\n"
+                     "v = (eps - r x0)/sqrt(1 + r^2) in scaled units, with r = sigma / the model's scale.\n");
     help_table(out, "Options", table);
     help_table(out, "Output", output_table);
 }

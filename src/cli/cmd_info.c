@@ -36,7 +36,8 @@ static double tensor_norm(const df_tensor_view *t)
 static void shape_text(char out[64], const df_tensor_view *t)
 {
     size_t used = (size_t)snprintf(out, 64, "[");
-    for (size_t i = 0; i < t->rank && used < 64; i++) used += (size_t)snprintf(out + used, 64 - used, "%s%zu", i ? ", " : "", t->shape[i]);
+    for (size_t i = 0; i < t->rank && used < 64; i++)
+        used += (size_t)snprintf(out + used, 64 - used, "%s%zu", i ? ", " : "", t->shape[i]);
     if (used < 63) snprintf(out + used, 64 - used, "]");
 }
 
@@ -52,17 +53,21 @@ static void print_model(const report *r)
     df_printable(data, sizeof data, c->data ? c->data : "?");
     printf("%s: %s\n", r->path, m->m ? "a checkpoint, to be resumed" : "a finished model");
     printf("  method      %s, predicting %s; %s of %s steps of %s points, seed %llu\n", c->method,
-           df_choice_name(df_config_options, "prediction-type", c->prediction), grouped(m->step), grouped(c->train_steps),
-           grouped(c->batch_size), (unsigned long long)c->seed);
+           df_choice_name(df_config_options, "prediction-type", c->prediction), grouped(m->step),
+           grouped(c->train_steps), grouped(c->batch_size), (unsigned long long)c->seed);
     printf("  data        %s, columns", data);
     for (size_t i = 0; i < m->dim; i++) printf(" %s", m->names[i]);
     printf(" (CRC-32C %08x)\n  scaling     ", (unsigned)m->data_crc);
-    for (size_t i = 0; i < m->dim; i++) printf("%s(%s - %.6g)/%.6g", i ? ", " : "", m->names[i], m->transform.mean[i], m->transform.scale[i]);
+    for (size_t i = 0; i < m->dim; i++)
+        printf("%s(%s - %.6g)/%.6g", i ? ", " : "", m->names[i], m->transform.mean[i], m->transform.scale[i]);
     printf("\n  schedule    %s, T = %s, shift %g; alpha-bar at T %.3g\n",
-           df_choice_name(df_schedule_options, "beta-schedule", s->beta_schedule), grouped(s->timesteps), s->shift, signal * signal);
-    printf("  network     %s weights: %zu features, %llu %s layers of %llu, %s\n", grouped(m->network.parameter_count), m->network.features,
+           df_choice_name(df_schedule_options, "beta-schedule", s->beta_schedule), grouped(s->timesteps),
+           s->shift, signal * signal);
+    printf("  network     %s weights: %zu features, %llu %s layers of %llu, %s\n",
+           grouped(m->network.parameter_count), m->network.features,
            (unsigned long long)c->network.layers, df_choice_name(df_network_options, "block", c->network.block),
-           (unsigned long long)c->network.hidden, df_choice_name(df_network_options, "activation", c->network.activation));
+           (unsigned long long)c->network.hidden, df_choice_name(df_network_options, "activation",
+                                                                 c->network.activation));
 }
 
 static void print_text(const report *r)
@@ -94,7 +99,8 @@ static void json_settings(df_text *out, const df_settings *settings)
         df_json_add_string(out, o->name);
         df_text_add(out, ":");
         if (o->kind == DF_FLAG) df_text_add(out, "%s", strcmp(text, "yes") == 0 ? "true" : "false");
-        else if (o->kind == DF_NUMBER) df_json_add_number(out, *(const double *)((const char *)settings->values + o->offset));
+        else if (o->kind == DF_NUMBER)
+            df_json_add_number(out, *(const double *)((const char *)settings->values + o->offset));
         else if (o->kind == DF_COUNT) df_text_add(out, "%s", text);
         else df_json_add_string(out, text);
         df_text_free(&value);
@@ -122,7 +128,8 @@ static df_status print_json(const report *r, df_error *error)
     df_json_add_string(&out, r->path);
     df_text_add(&out, ",\"crc32c\":\"%08x\",\"model\":", (unsigned)r->file.crc);
     if (r->is_model) {
-        df_text_add(&out, "{\"kind\":\"%s\",\"step\":%llu,\"weights\":%zu,\"dim\":%zu", r->model.m ? "checkpoint" : "model",
+        df_text_add(&out, "{\"kind\":\"%s\",\"step\":%llu,\"weights\":%zu,\"dim\":%zu",
+                    r->model.m ? "checkpoint" : "model",
                     (unsigned long long)r->model.step, r->model.network.parameter_count, r->model.dim);
         for (df_settings *const *s = r->settings.list; *s; s++) json_settings(&out, *s);
         df_text_add(&out, "},");
@@ -162,5 +169,6 @@ static void help(df_text *out, words typed)
 }
 
 const command command_info = {
-    .name = "info", .about = "say what a model is, how it was trained, on what, and every tensor", .usage = "MODEL [--json]",
+    .name = "info", .about = "say what a model is, how it was trained, on what, and every tensor",
+    .usage = "MODEL [--json]",
     .examples = "  diffuse info roll.safetensors\n  diffuse info roll.safetensors --json\n", .help = help, .run = run};

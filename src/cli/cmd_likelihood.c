@@ -22,10 +22,13 @@ static const df_option table[] = {
      .help = "cut-off: the density after this much noise, sigma/alpha, stands for the data's"},
     {.name = "most", .kind = DF_NUMBER, AT(most), .value = "50", .low = 1, .high = 1e6, .shown = "S",
      .help = "cut-off: at this sigma/alpha the points are taken to be Gaussian"},
-    {.name = "ode", .kind = DF_FLAG, AT(ode), .help = "use the ODE for exact: and ideal: too, instead of their closed form"},
+    {.name = "ode", .kind = DF_FLAG, AT(ode),
+     .help = "use the ODE for exact: and ideal: too, instead of their closed form"},
     {.name = "bound", .kind = DF_FLAG, AT(bound), .help = "the variational bound of the discrete chain instead"},
-    {.name = "sampler", .kind = DF_WORD, AT(sampler), .value = "ddpm", .shown = "NAME", .help = "whose chain --bound is about"},
-    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S",
+    {.name = "sampler", .kind = DF_WORD, AT(sampler), .value = "ddpm", .shown = "NAME",
+     .help = "whose chain --bound is about"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0,
+     .high = 9007199254740992.0, .shown = "S",
      .help = "decides the noise of --bound"},
     {0}};
 #undef AT
@@ -59,7 +62,8 @@ static bool has_points_only(const df_subject *s)
 static df_status check_options(const request *q, df_error *error)
 {
     static const char *const of_ode[] = {"ode-steps", "most", "ode", NULL}, *const of_cut_off[] = {"least", NULL};
-    static const char *const of_bound[] = {"sampler", "seed", NULL}, closed_form[] = "the ODE\n  add --ode to use it instead of the closed form";
+    static const char *const of_bound[] = {"sampler", "seed", NULL},
+        closed_form[] = "the ODE\n  add --ode to use it instead of the closed form";
     const df_settings *own = &q->own_settings;
     if (q->own.bound) {
         DF_TRY(refuse_idle(own, of_ode, "the ODE, and --bound uses none", error));
@@ -81,9 +85,11 @@ static df_status choose_cut_offs(request *q, df_error *error)
     q->most = q->own.most;
     fit_cut_offs(&q->least, &q->most, &q->subject.denoiser);
     if (df_settings_given(&q->own_settings, "least") && q->least != q->own.least)
-        return df_fail(error, DF_USAGE, "--least %g is below %g, the least sigma/alpha that %s knows", q->own.least, q->least, q->subject.name);
+        return df_fail(error, DF_USAGE, "--least %g is below %g, the least sigma/alpha that %s knows",
+                       q->own.least, q->least, q->subject.name);
     if (df_settings_given(&q->own_settings, "most") && q->most != q->own.most)
-        return df_fail(error, DF_USAGE, "--most %g is above %g, the largest sigma/alpha that %s knows", q->own.most, q->most, q->subject.name);
+        return df_fail(error, DF_USAGE, "--most %g is above %g, the largest sigma/alpha that %s knows",
+                       q->own.most, q->most, q->subject.name);
     if (!(q->least < q->most)) return df_fail(error, DF_USAGE, "--least %g is not below --most %g", q->least, q->most);
     if (!by_ode_wanted(q) && !has_points_only(&q->subject)) q->least = 0;
     return DF_OK;
@@ -113,7 +119,8 @@ static df_status densities(request *q, df_arena *arena, df_error *error)
 {
     const df_subject *s = &q->subject;
     if (by_ode_wanted(q)) return by_ode(q->values, q, q->own.ode_steps, q->table.rows, arena, error);
-    for (size_t r = 0; r < q->table.rows; r++) q->values[r] = df_mixture_log_density(&s->mixture, 1, q->least, q->x + r * s->dim);
+    for (size_t r = 0; r < q->table.rows; r++)
+        q->values[r] = df_mixture_log_density(&s->mixture, 1, q->least, q->x + r * s->dim);
     return DF_OK;
 }
 
@@ -157,7 +164,8 @@ static void say_mean(const request *q, const char *of, double mean, double error
     say(&q->out, "nats  %12.5f bits\n", mean / ln2);
 }
 
-/* Nats and bits, a point and a coordinate, in the data's units and scaled: said once each, so that no reader has to guess. */
+/* Nats and bits, a point and a coordinate, in the data's units and scaled: said once each, so that no reader
+ * has to guess. */
 static void say_units(const request *q, const char *what, double mean, double error)
 {
     const double volume = df_log_volume(&q->subject.transform), dim = (double)q->subject.dim;
@@ -183,7 +191,8 @@ static df_status run_density(request *q, df_arena *arena, df_error *error)
         say(&q->out, "  ODE of %s steps over sigma/alpha %g to %g; half as many change a point by at most %.1e\n",
             grouped(q->own.ode_steps), q->least, q->most, change);
     else if (q->least > 0)
-        say(&q->out, "  in closed form, of the points after noise of sigma/alpha %g: without noise they have no density\n", q->least);
+        say(&q->out, "  in closed form, after noise of sigma/alpha %g: without it the points have no density\n",
+            q->least);
     else
         say(&q->out, "  in closed form\n");
     return DF_OK;
@@ -191,7 +200,8 @@ static df_status run_density(request *q, df_arena *arena, df_error *error)
 
 /* ---- the bound ---- */
 
-static df_status write_terms(const request *q, const df_bound *bound, double prior, const double *terms, df_error *error)
+static df_status write_terms(const request *q, const df_bound *bound, double prior, const double *terms,
+                             df_error *error)
 {
     static const char *const names[] = {"step", "t", "sigma_over_alpha", "nats"};
     df_table_writer writer;
@@ -214,15 +224,18 @@ static df_status run_bound(request *q, df_arena *arena, df_error *error)
     double prior, se, *terms;
     DF_TRY(make_grid(&levels, &q->grid_settings, &q->grid, q->choice.sampler, 50, &q->subject.schedule, arena, error));
     DF_NEW(arena, terms, q->grid.steps, error);
-    const df_bound bound = {.denoiser = &q->subject.denoiser, .sampler = q->choice.sampler, .options = q->choice.options,
+    const df_bound bound = {.denoiser = &q->subject.denoiser, .sampler = q->choice.sampler,
+                            .options = q->choice.options,
                             .levels = levels, .steps = q->grid.steps, .seed = q->own.seed};
     DF_TRY(df_bound_terms(&bound, &prior, terms, q->values, q->x, q->table.rows, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] = -q->values[r] - df_log_volume(&q->subject.transform);
     DF_TRY(write_terms(q, &bound, prior, terms, error));
     const double mean = mean_of(q->values, q->table.rows, &se);
     say_units(q, "variational bound, at most ln p", mean, se);
-    say(&q->out, "  chain of %s in %s steps: prior %.5f, decoder %.5f, steps between %.5f nats of -ln p, scaled\n", q->choice.sampler->name,
-        grouped(bound.steps), prior, terms[bound.steps - 1], -mean - df_log_volume(&q->subject.transform) - prior - terms[bound.steps - 1]);
+    say(&q->out, "  chain of %s in %s steps: prior %.5f, decoder %.5f, steps between %.5f nats of -ln p, scaled\n",
+        q->choice.sampler->name,
+        grouped(bound.steps), prior, terms[bound.steps - 1],
+        -mean - df_log_volume(&q->subject.transform) - prior - terms[bound.steps - 1]);
     return DF_OK;
 }
 
@@ -237,7 +250,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     q.output = (df_settings){.table = output_table, .values = &q.out};
     q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
-    df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings, &q.output, NULL};
+    df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings,
+                                 &q.output, NULL};
     DF_TRY(parse(list, typed, operands, 2, "MODEL POINTS", arena, error));
     DF_TRY(df_output_check(output_path(&q.out), q.out.overwrite, error));
     DF_TRY(load_subject(&q.subject, operands[0], &q.schedule_settings, arena, error));
@@ -253,8 +267,9 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 static void help(df_text *out, words typed)
 {
     (void)typed;
-    df_text_add(out, "FILE gets the columns of POINTS and log_density, in nats and in the data's units. With --bound it gets the terms of the\n"
-                     "bound on -ln p, means over the points, in nats and scaled units: step 0 is the prior, the last the decoder.\n");
+    df_text_add(out, "FILE gets the columns of POINTS and log_density, in nats and in the data's units. With --bound\n"
+                     "it gets the terms of the bound on -ln p, means over the points, in nats and scaled units: step\n"
+                     "0 is the prior, the last the decoder.\n");
     help_table(out, "Options", table);
     help_table(out, "Steps of --bound", grid_table);
     help_table(out, "Schedule of exact: and ideal:, for --bound", df_schedule_options);
@@ -262,7 +277,9 @@ static void help(df_text *out, words typed)
 }
 
 const command command_likelihood = {
-    .name = "likelihood", .about = "ln p of points under a model, exactly, or a bound on it", .usage = "MODEL POINTS [options]",
-    .examples = "  diffuse likelihood roll.safetensors points.csv -o out.csv\n  diffuse likelihood exact:swissroll points.csv -o out.csv\n"
+    .name = "likelihood", .about = "ln p of points under a model, exactly, or a bound on it",
+    .usage = "MODEL POINTS [options]",
+    .examples = "  diffuse likelihood roll.safetensors points.csv -o out.csv\n"
+                "  diffuse likelihood exact:swissroll points.csv -o out.csv\n"
                 "  diffuse likelihood roll.safetensors points.csv --bound --variance-type fixed-large -o terms.csv\n",
     .help = help, .run = run};

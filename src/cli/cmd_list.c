@@ -39,7 +39,8 @@ static void list_presets(void)
 static const struct {
     const char *name;
     void (*print)(void);
-} lists[] = {{"shapes", list_shapes}, {"samplers", list_samplers}, {"methods", list_methods}, {"presets", list_presets}};
+} lists[] = {{"shapes", list_shapes}, {"samplers", list_samplers}, {"methods", list_methods},
+             {"presets", list_presets}};
 
 enum { LISTS = sizeof lists / sizeof *lists };
 
@@ -47,7 +48,8 @@ static df_status say_what(const char *what, const char *const *names, df_error *
 {
     if (!what) return df_fail(error, DF_USAGE, "say what to list: shapes, samplers, methods or presets");
     const char *near = df_nearest_name(what, names);
-    return df_fail(error, DF_USAGE, "there is no list '%.60s'; it can be shapes, samplers, methods or presets%s%s%s", what,
+    return df_fail(error, DF_USAGE,
+                   "there is no list '%.60s'; it can be shapes, samplers, methods or presets%s%s%s", what,
                    near ? "\n  did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
@@ -73,5 +75,6 @@ static void help(df_text *out, words typed)
 }
 
 const command command_list = {
-    .name = "list", .about = "the names one can type: shapes, samplers, methods, presets", .usage = "shapes|samplers|methods|presets",
+    .name = "list", .about = "the names one can type: shapes, samplers, methods, presets",
+    .usage = "shapes|samplers|methods|presets",
     .examples = "  diffuse list shapes\n  diffuse list presets\n", .help = help, .run = run};

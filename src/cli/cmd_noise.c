@@ -17,15 +17,20 @@ static const char *const scalings[] = {"common", "per-column", "none", NULL};
 
 #define AT(member) .offset = offsetof(options, member)
 static const df_option table[] = {
-    {.name = "t", .letter = 't', .kind = DF_NUMBER, AT(t), .value = "0.3", .low = 0, .high = 1, .shown = "T", .help = "time, 0: clean data, 1: the schedule's last step"},
-    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "0", .low = 0, .high = 10000, .shown = "K", .not_with = "t",
+    {.name = "t", .letter = 't', .kind = DF_NUMBER, AT(t), .value = "0.3", .low = 0, .high = 1, .shown = "T",
+     .help = "time, 0: clean data, 1: the schedule's last step"},
+    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "0", .low = 0, .high = 10000, .shown = "K",
+     .not_with = "t",
      .help = "instead of one t, K of them from 0 to 1, with columns frame,t,i before the points"},
-    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "2000", .low = 2, .high = 1e8, .shown = "N", .help = "how many, when DATA is a shape"},
-    {.name = "noise", .kind = DF_NUMBER, AT(noise), .value = "-1", .low = -1, .high = 10, .shown = "S", .help = "noise of a shape; -1: its own"},
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "2000", .low = 2, .high = 1e8,
+     .shown = "N", .help = "how many, when DATA is a shape"},
+    {.name = "noise", .kind = DF_NUMBER, AT(noise), .value = "-1", .low = -1, .high = 10, .shown = "S",
+     .help = "noise of a shape; -1: its own"},
     {.name = "scale", .kind = DF_CHOICE, AT(scaling), .value = "common", .choices = scalings,
      .help = "the process runs on centred data of unit scale; the result is in the data's units again"},
     {.name = "columns", .kind = DF_WORD, AT(columns), .shown = "LIST", .help = "columns of a file, by name or number"},
-    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0,
+     .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
     {0}};
 #undef AT
 
@@ -36,8 +41,8 @@ typedef struct forward {
     double *scaled, *eps, *x, *row; /* (rows, dim) three times; (dim + 3) */
 } forward;
 
-static df_status prepare(forward *f, const char *source, const options *o, const df_schedule_config *config, df_arena *arena,
-                         df_error *error)
+static df_status prepare(forward *f, const char *source, const options *o, const df_schedule_config *config,
+                         df_arena *arena, df_error *error)
 {
     DF_TRY(df_data_load(&f->data, arena, source, o->columns, o->points, o->noise, o->seed, error));
     DF_TRY(df_transform_fit(&f->transform, arena, &f->data, o->scaling, error));
@@ -116,7 +121,9 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     }
     DF_TRY(df_table_close(&writer, error));
     if (o.frames) say(&out, "%s in %s, t from 0 to 1\n", plural(f.data.rows, "point"), plural(o.frames, "frame"));
-    else say(&out, "%s at t = %g: alpha %.6g, sigma %.6g\n", plural(f.data.rows, "point"), o.t, level.alpha, level.sigma);
+    else
+        say(&out, "%s at t = %g: alpha %.6g, sigma %.6g\n", plural(f.data.rows, "point"), o.t, level.alpha,
+            level.sigma);
     return DF_OK;
 }
 
@@ -130,5 +137,6 @@ static void help(df_text *out, words typed)
 
 const command command_noise = {
     .name = "noise", .about = "add the noise of the forward process to points", .usage = "DATA [options]",
-    .examples = "  diffuse noise roll.csv --t 0.3 -o noised.csv\n  diffuse noise swissroll --frames 6 -o forward.csv\n", .help = help,
+    .examples = "  diffuse noise roll.csv --t 0.3 -o noised.csv\n"
+                "  diffuse noise swissroll --frames 6 -o forward.csv\n", .help = help,
     .run = run};

@@ -22,7 +22,8 @@ static void show_options(const char *role, const char *name, const char *about, 
 
 static df_status show_paper(const df_paper *paper)
 {
-    printf("%s. %s. %s. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->arxiv, paper->brings);
+    printf("%s. %s. %s. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->arxiv,
+           paper->brings);
     for (const df_objective *const *o = paper->objectives; o && *o; o++)
         show_options("train --method", (*o)->name, (*o)->about, (*o)->options);
     for (const df_sampler *const *s = paper->samplers; s && *s; s++)

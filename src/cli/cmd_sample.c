@@ -15,15 +15,20 @@ typedef struct options {
 
 #define AT(member) .offset = offsetof(options, member)
 static const df_option table[] = {
-    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "1000", .low = 1, .high = 1e15, .shown = "N", .also = "samples num-samples n-samples",
+    {.name = "points", .letter = 'n', .kind = DF_COUNT, AT(points), .value = "1000", .low = 1, .high = 1e15,
+     .shown = "N", .also = "samples num-samples n-samples",
      .help = "how many"},
-    {.name = "sampler", .kind = DF_WORD, AT(sampler), .value = "ddim", .shown = "NAME", .also = "sampling-method scheduler solver",
+    {.name = "sampler", .kind = DF_WORD, AT(sampler), .value = "ddim", .shown = "NAME",
+     .also = "sampling-method scheduler solver",
      .help = "`diffuse list samplers` has them all"},
-    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0, .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
-    {.name = "trajectory", .kind = DF_FLAG, AT(trajectory), .also = "traj", .help = "write the way of every point, with columns frame,t,i before the points"},
+    {.name = "seed", .letter = 's', .kind = DF_COUNT, AT(seed), .value = "0", .low = 0,
+     .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
+    {.name = "trajectory", .kind = DF_FLAG, AT(trajectory), .also = "traj",
+     .help = "write the way of every point, with columns frame,t,i before the points"},
     {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "51", .low = 2, .high = 10000, .shown = "K",
      .help = "frames of a trajectory; more of them than steps mean more steps, unless --steps is given"},
-    {.name = "print-steps", .kind = DF_FLAG, AT(print_steps), .help = "show the levels that would be visited, and stop"},
+    {.name = "print-steps", .kind = DF_FLAG, AT(print_steps),
+     .help = "show the levels that would be visited, and stop"},
     {0}};
 #undef AT
 
@@ -128,7 +133,8 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
 
     df_table_writer writer;
     const char *path = q->out.output ? q->out.output : "-";
-    DF_TRY(df_table_open(&writer, path, q->out.overwrite, dim + extra, names, q->own.points * (extra ? f.frames : 1), error));
+    DF_TRY(df_table_open(&writer, path, q->out.overwrite, dim + extra, names,
+                         q->own.points * (extra ? f.frames : 1), error));
     df_status status;
     if (q->own.trajectory) {
         df_sampling_start(&q->sampling, 0, f.points, x);
@@ -172,13 +178,15 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 
     df_level *levels;
     DF_TRY(make_grid(&levels, &q.grid_settings, &q.grid, q.choice.sampler, STEPS, &q.subject.schedule, arena, error));
-    q.sampling = (df_sampling){.denoiser = &q.subject.denoiser, .sampler = q.choice.sampler, .options = q.choice.options, .levels = levels,
+    q.sampling = (df_sampling){.denoiser = &q.subject.denoiser, .sampler = q.choice.sampler,
+                               .options = q.choice.options, .levels = levels,
                                .steps = q.grid.steps, .seed = q.own.seed};
     if (q.own.print_steps) return print_steps(&q, error);
     DF_TRY(write_all(&q, arena, error));
-    say(&q.out, "%s by %s in %s, seed %llu\n", plural(q.own.points, "point"), q.choice.sampler->name, plural(q.grid.steps, "step"),
-        (unsigned long long)q.own.seed);
-    if (q.out.output && strcmp(q.out.output, "-") != 0) say(&q.out, "next: diffuse plot %s -o picture.svg\n", q.out.output);
+    say(&q.out, "%s by %s in %s, seed %llu\n", plural(q.own.points, "point"), q.choice.sampler->name,
+        plural(q.grid.steps, "step"), (unsigned long long)q.own.seed);
+    if (q.out.output && strcmp(q.out.output, "-") != 0)
+        say(&q.out, "next: diffuse plot %s -o picture.svg\n", q.out.output);
     return DF_OK;
 }
 
@@ -194,7 +202,7 @@ static void help(df_text *out, words typed)
         help_table(out, title.bytes, choice.settings.table);
         df_text_free(&title);
     }
-    help_table(out, "Schedule of exact: and ideal:", df_schedule_options);
+    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
     help_table(out, "Output", output_table);
 }
 

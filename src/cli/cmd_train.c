@@ -21,13 +21,19 @@ typedef struct options {
 
 #define AT(member) .offset = offsetof(options, member)
 static const df_option table[] = {
-    {.name = "preset", .kind = DF_WORD, AT(preset), .shown = "NAME", .help = "start from a known configuration; `diffuse list presets`"},
-    {.name = "resume", .kind = DF_WORD, AT(resume), .shown = "FILE", .help = "go on from a checkpoint, with its settings"},
-    {.name = "log", .kind = DF_WORD, AT(log), .shown = "FILE", .help = "write the loss to FILE as CSV, or as JSON lines when it ends in .jsonl"},
-    {.name = "save-every", .kind = DF_COUNT, AT(save_every), .value = "1000", .low = 0, .high = 1e9, .shown = "N", .also = "checkpoint-every",
+    {.name = "preset", .kind = DF_WORD, AT(preset), .shown = "NAME",
+     .help = "start from a known configuration; `diffuse list presets`"},
+    {.name = "resume", .kind = DF_WORD, AT(resume), .shown = "FILE",
+     .help = "go on from a checkpoint, with its settings"},
+    {.name = "log", .kind = DF_WORD, AT(log), .shown = "FILE",
+     .help = "write the loss to FILE as CSV, or as JSON lines when it ends in .jsonl"},
+    {.name = "save-every", .kind = DF_COUNT, AT(save_every), .value = "1000", .low = 0, .high = 1e9,
+     .shown = "N", .also = "checkpoint-every",
      .help = "steps between checkpoints at the model's path; 0: none"},
-    {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = 1000, .shown = "K", .help = "train K models, with seeds from --seed on"},
-    {.name = "time-limit", .kind = DF_NUMBER, AT(time_limit), .value = "0", .low = 0, .high = 1e9, .shown = "SECONDS", .help = "stop after so long, leaving a checkpoint; 0: no limit"},
+    {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = 1000, .shown = "K",
+     .help = "train K models, with seeds from --seed on"},
+    {.name = "time-limit", .kind = DF_NUMBER, AT(time_limit), .value = "0", .low = 0, .high = 1e9,
+     .shown = "SECONDS", .help = "stop after so long, leaving a checkpoint; 0: no limit"},
     {.name = "dry-run", .kind = DF_FLAG, AT(dry_run), .help = "show all settings and the size of the model, and stop"},
     {0}};
 #undef AT
@@ -58,7 +64,8 @@ static void on_signal(int number)
 static void catch_signals(void)
 {
     const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* a second signal stops at once */
+    /* a second signal stops at once */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < 3; i++) sigaction(signals[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end the training */
@@ -75,10 +82,13 @@ static double seconds(void)
 
 static df_status check_network_options(const df_settings *given, df_error *error)
 {
-    static const char *const of_points[] = {"point-waves", "point-scale", NULL}, *const of_level[] = {"level-waves", "level-scale", NULL};
+    static const char *const of_points[] = {"point-waves", "point-scale", NULL},
+        *const of_level[] = {"level-waves", "level-scale", NULL};
     const df_network_config *config = given->values;
-    if (config->point_features == DF_POINTS_RAW) DF_TRY(refuse_idle(given, of_points, "--point-features fourier or sinusoidal", error));
-    if (config->level_features == DF_LEVEL_RAW) DF_TRY(refuse_idle(given, of_level, "--level-features harmonic or sinusoidal", error));
+    if (config->point_features == DF_POINTS_RAW)
+        DF_TRY(refuse_idle(given, of_points, "--point-features fourier or sinusoidal", error));
+    if (config->level_features == DF_LEVEL_RAW)
+        DF_TRY(refuse_idle(given, of_level, "--level-features harmonic or sinusoidal", error));
     return DF_OK;
 }
 
@@ -104,7 +114,8 @@ static void say_start(const job *j)
     const double left = terminal_signal(&j->model), many = 1e-3;
     say(&j->out, "signal left at step T: alpha-bar %.3g\n", left);
     if (left > many)
-        say(&j->out, "warning: sampling starts from pure noise, but at step T %.3g %% of the variance is still the data's;\n"
+        say(&j->out,
+            "warning: sampling starts from pure noise, but at step T %.3g %% of the variance is still the data's;\n"
             "  samples will come out shrunken. Drop --betas-as-given, or use --beta-schedule cosine, or\n"
             "  --zero-terminal-snr with --prediction-type v\n", 100 * left);
 }
@@ -131,7 +142,8 @@ static df_status find_floor(job *j, df_arena *arena, df_error *error)
     DF_TRY(df_cloud_mixture(&raw, arena, &cloud, df_cloud_node_count(&cloud), error));
     DF_TRY(df_mixture_scaled(&scaled, arena, &raw, t->mean, t->scale[0], error));
     const df_denoiser exact = df_denoiser_of_mixture(&scaled);
-    return df_learning_floor(&j->floor, &j->training.learning, &exact, j->training.learning.data, floor_rows(j), arena, error);
+    return df_learning_floor(&j->floor, &j->training.learning, &exact, j->training.learning.data, floor_rows(j),
+                             arena, error);
 }
 
 /* What the averaged network loses on the same rows, levels and noise beyond what the exact denoiser does. */
@@ -154,8 +166,8 @@ static void show_progress(job *j)
     const uint64_t within = model->step % model->config.log_every;
     const double loss = within ? model->loss_sum / (double)within : j->loss;
     fprintf(stderr, "\rstep %llu of %llu   loss %.4f   %s points/s   %.0f s left   ", (unsigned long long)model->step,
-            (unsigned long long)model->config.train_steps, loss, grouped((uint64_t)(rate * (double)model->config.batch_size)),
-            (double)left / rate);
+            (unsigned long long)model->config.train_steps, loss,
+            grouped((uint64_t)(rate * (double)model->config.batch_size)), (double)left / rate);
     if (last) fprintf(stderr, "\n");
 }
 
@@ -189,7 +201,8 @@ static df_status keep_rows(job *j, df_arena *arena, df_error *error)
     df_output output;
     DF_TRY(df_read_file(arena, j->log_path, (size_t)1 << 30, &bytes, &size, error));
     if (size > 0 && strncmp(bytes, log_start(j), strlen(log_start(j))) != 0)
-        return df_fail(error, DF_USAGE, "%s is not the log of this run, so it cannot be continued; use another name", j->log_path);
+        return df_fail(error, DF_USAGE,
+                       "%s is not the log of this run, so it cannot be continued; use another name", j->log_path);
     DF_TRY(df_output_open(&output, j->log_path, true, error));
     for (char *row = bytes, *end; row < bytes + size && (end = strchr(row, '\n')); row = end + 1)
         if (row_step(row) <= j->model.step) df_output_add(&output, row, (size_t)(end + 1 - row));
@@ -219,7 +232,8 @@ static void log_row(job *j)
     if (!j->log) return;
     const double held_out = t->held_out ? df_training_held_out(t) : 0;
     if (is_jsonl(j->log_path)) {
-        fprintf(j->log, "{\"step\":%llu,\"loss\":%.9g,\"gradient_norm\":%.9g,\"lr\":%.9g", step, j->loss, t->gradient_norm, t->rate);
+        fprintf(j->log, "{\"step\":%llu,\"loss\":%.9g,\"gradient_norm\":%.9g,\"lr\":%.9g", step, j->loss,
+                t->gradient_norm, t->rate);
         if (t->held_out) fprintf(j->log, ",\"held_out\":%.9g", held_out);
         fprintf(j->log, "}\n");
     } else {
@@ -256,12 +270,14 @@ static df_status stop_early(job *j, const char *why, df_error *error)
 static df_status after_divergence(job *j, uint64_t saved, df_error *error)
 {
     const df_error why = *error;
-    if (!saved && j->model.step > 0 && access(j->path, F_OK) != 0 && save(j, true, error) == DF_OK) saved = j->model.step;
+    if (!saved && j->model.step > 0 && access(j->path, F_OK) != 0 && save(j, true, error) == DF_OK)
+        saved = j->model.step;
     const size_t first_line = strcspn(why.message, "\n");
     if (saved)
-        return df_fail(error, DF_DIVERGED, "%.*s\n  the state of step %llu is in %s%s", (int)first_line, why.message, (unsigned long long)saved,
-                       j->path, why.message + first_line);
-    return df_fail(error, DF_DIVERGED, "%.*s; nothing was written%s", (int)first_line, why.message, why.message + first_line);
+        return df_fail(error, DF_DIVERGED, "%.*s\n  the state of step %llu is in %s%s", (int)first_line,
+                       why.message, (unsigned long long)saved, j->path, why.message + first_line);
+    return df_fail(error, DF_DIVERGED, "%.*s; nothing was written%s", (int)first_line, why.message,
+                   why.message + first_line);
 }
 
 /* ---- one run ---- */
@@ -279,16 +295,19 @@ static df_status loop(job *j, df_error *error)
         show_progress(j);
         if (model->step == c->train_steps) break;
         if (stop_signal) return stop_early(j, "stopped", error);
-        if (j->own.time_limit > 0 && seconds() - j->started > j->own.time_limit) return stop_early(j, "the time is up", error);
+        if (j->own.time_limit > 0 && seconds() - j->started > j->own.time_limit)
+            return stop_early(j, "the time is up", error);
         if (j->own.save_every && model->step % j->own.save_every == 0) {
             DF_TRY(save(j, true, error));
             saved = model->step;
         }
     }
     DF_TRY(save(j, false, error));
-    say(&j->out, "wrote %s: %s weights, %s steps, loss %.4f, %.1f s\n", j->path, grouped(model->network.parameter_count),
-        grouped(model->step), j->loss, seconds() - j->started);
-    if (j->floor >= 0) say(&j->out, "the exact denoiser has loss %.4f; the network is %.4f above it on the same points\n", j->floor, excess_loss(j));
+    say(&j->out, "wrote %s: %s weights, %s steps, loss %.4f, %.1f s\n", j->path,
+        grouped(model->network.parameter_count), grouped(model->step), j->loss, seconds() - j->started);
+    if (j->floor >= 0)
+        say(&j->out, "the exact denoiser has loss %.4f; the network is %.4f above it on the same points\n",
+            j->floor, excess_loss(j));
     if (j->log_failed) say(&j->out, "warning: %s is incomplete, it could not be written\n", j->log_path);
     return DF_OK;
 }
@@ -300,7 +319,9 @@ static df_status build(job *j, df_arena *arena, df_error *error)
     DF_TRY(df_data_load(&j->data, arena, c->data, c->columns, c->points, c->noise, c->seed, error));
     if (j->own.resume) {
         if (j->data.crc != model->data_crc || j->data.dim != model->dim)
-            return df_fail(error, DF_INPUT, "%s is not what %s was trained on; the run cannot go on with other points", j->data.source, j->own.resume);
+            return df_fail(error, DF_INPUT,
+                           "%s is not what %s was trained on; the run cannot go on with other points",
+                           j->data.source, j->own.resume);
     } else {
         model->dim = j->data.dim;
         model->names = j->data.names;
@@ -321,8 +342,8 @@ static void print_settings(const job *j)
             df_text_free(&value);
         }
     const size_t weights = j->model.network.parameter_count;
-    printf("%-18s %s\n%-18s %.1f MB of weights, gradients, moments and averages\n", "weights", grouped(weights), "memory",
-           7 * (double)(weights * sizeof(df_real)) / 1e6);
+    printf("%-18s %s\n%-18s %.1f MB of weights, gradients, moments and averages\n", "weights", grouped(weights),
+           "memory", 7 * (double)(weights * sizeof(df_real)) / 1e6);
 }
 
 static df_status run_one(job *j, df_arena *arena, df_error *error)
@@ -381,7 +402,8 @@ static df_status run_seeds(job *j, df_error *error)
     }
     qsort(losses, count, sizeof *losses, compare_doubles);
     const double median = (losses[(count - 1) / 2] + losses[count / 2]) / 2;
-    say(&start.out, "final loss of %s seeds: median %.4f, best %.4f, worst %.4f\n", grouped(count), median, losses[0], losses[count - 1]);
+    say(&start.out, "final loss of %s seeds: median %.4f, best %.4f, worst %.4f\n", grouped(count), median,
+        losses[0], losses[count - 1]);
     return DF_OK;
 }
 
@@ -395,7 +417,8 @@ static df_status choose_method(df_model *model, words typed, df_error *error)
     const char *names[DF_NAMES_MOST + 1];
     df_objective_names(names);
     const char *near = df_nearest_name(name, names);
-    return df_fail(error, DF_USAGE, "--method: '%.60s' is not known%s%s%s", name, near ? "\n  did you mean '" : "", near ? near : "",
+    return df_fail(error, DF_USAGE, "--method: '%.60s' is not known%s%s%s", name,
+                   near ? "\n  did you mean '" : "", near ? near : "",
                    near ? "'?" : "; `diffuse list methods` has them all");
 }
 
@@ -409,12 +432,14 @@ static df_status apply_preset(job *j, words typed, df_arena *arena, df_error *er
         names[count++] = p->name;
         if (strcmp(p->name, name) != 0) continue;
         DF_TRY(df_settings_apply(j->settings.list, p->settings, arena, error));
-        for (df_settings *const *s = j->settings.list; *s; s++) (*s)->given = 0; /* only what is typed counts as given */
+        /* only what is typed counts as given */
+        for (df_settings *const *s = j->settings.list; *s; s++) (*s)->given = 0;
         return DF_OK;
     }
     names[count] = NULL;
     const char *near = df_nearest_name(name, names);
-    return df_fail(error, DF_USAGE, "--preset: '%.60s' is not known%s%s%s", name, near ? "\n  did you mean '" : "", near ? near : "",
+    return df_fail(error, DF_USAGE, "--preset: '%.60s' is not known%s%s%s", name,
+                   near ? "\n  did you mean '" : "", near ? near : "",
                    near ? "'?" : "; `diffuse list presets` has them all");
 }
 
@@ -423,12 +448,15 @@ static df_status resume(job *j, const char *data, df_arena *arena, df_error *err
     for (df_settings *const *s = j->settings.list; *s; s++)
         for (size_t i = 0; (*s)->table[i].name; i++)
             if ((*s)->given >> i & 1)
-                return df_fail(error, DF_USAGE, "--%s is settled by the checkpoint and cannot be given with --resume", (*s)->table[i].name);
+                return df_fail(error, DF_USAGE,
+                               "--%s is settled by the checkpoint and cannot be given with --resume",
+                               (*s)->table[i].name);
     if (j->own.preset) return df_fail(error, DF_USAGE, "--preset cannot go with --resume; the checkpoint settles it");
     if (j->own.seeds > 1) return df_fail(error, DF_USAGE, "--seeds cannot go with --resume");
     DF_TRY(df_model_load(&j->model, arena, j->own.resume, error));
     if (!j->model.m)
-        return df_fail(error, DF_INPUT, "%s is a finished model of %s steps; there is nothing to resume", j->own.resume, grouped(j->model.step));
+        return df_fail(error, DF_INPUT, "%s is a finished model of %s steps; there is nothing to resume",
+                       j->own.resume, grouped(j->model.step));
     df_model_list_settings(&j->settings, &j->model);
     if (data) j->model.config.data = data;
     if (!j->path) j->path = j->own.resume;
@@ -439,7 +467,8 @@ static df_status resume(job *j, const char *data, df_arena *arena, df_error *err
 static df_status check(const job *j, df_error *error)
 {
     if (!j->model.config.data) return df_fail(error, DF_USAGE, "DATA is missing: a shape such as swissroll, or a file");
-    if (!j->path && !j->own.dry_run) return df_fail(error, DF_USAGE, "-o is missing: where the model goes, such as -o roll.safetensors");
+    if (!j->path && !j->own.dry_run)
+        return df_fail(error, DF_USAGE, "-o is missing: where the model goes, such as -o roll.safetensors");
     if (j->path && strcmp(j->path, "-") == 0)
         return df_fail(error, DF_USAGE, "a model cannot go to standard output; give a file's name after -o");
     if (j->path && j->log_path && strcmp(j->path, j->log_path) == 0)
@@ -503,7 +532,8 @@ static void help(df_text *out, words typed)
 
 const command command_train = {
     .name = "train", .about = "learn the points of a shape or a file", .usage = "DATA -o MODEL [options]",
-    .examples = "  diffuse train swissroll -o roll.safetensors\n  diffuse train roll.csv -o roll.safetensors --log run.csv\n"
+    .examples = "  diffuse train swissroll -o roll.safetensors\n"
+                "  diffuse train roll.csv -o roll.safetensors --log run.csv\n"
                 "  diffuse train dino --preset tiny-diffusion-fixed -o dino.safetensors\n"
                 "  diffuse train --resume roll.safetensors\n",
     .help = help, .run = run};

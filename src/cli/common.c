@@ -10,8 +10,10 @@
 
 #define AT(member) .offset = offsetof(output_options, member)
 const df_option output_table[] = {
-    {.name = "output", .letter = 'o', .kind = DF_WORD, AT(output), .shown = "FILE", .also = "out save", .help = "where the result goes; -: standard output"},
-    {.name = "force", .letter = 'f', .kind = DF_FLAG, AT(overwrite), .also = "overwrite", .help = "overwrite FILE if it exists"},
+    {.name = "output", .letter = 'o', .kind = DF_WORD, AT(output), .shown = "FILE", .also = "out save",
+     .help = "where the result goes; -: standard output"},
+    {.name = "force", .letter = 'f', .kind = DF_FLAG, AT(overwrite), .also = "overwrite",
+     .help = "overwrite FILE if it exists"},
     {.name = "quiet", .letter = 'q', .kind = DF_FLAG, AT(quiet), .also = "silent", .help = "say nothing but errors"},
     {0}};
 #undef AT
@@ -24,13 +26,18 @@ const char *output_path(const output_options *options)
 #define AT(member) .offset = offsetof(df_grid_config, member)
 static const char *const spacings[] = {"karras", "leading", "linspace", "trailing", "quad", NULL};
 const df_option grid_table[] = {
-    {.name = "steps", .kind = DF_COUNT, AT(steps), .value = "0", .low = 0, .high = 1e6, .shown = "N", .also = "num-inference-steps sampling-timesteps",
+    {.name = "steps", .kind = DF_COUNT, AT(steps), .value = "0", .low = 0, .high = 1e6, .shown = "N",
+     .also = "num-inference-steps sampling-timesteps",
      .help = "denoising steps; 0: as many as the command or sampler usually takes"},
-    {.name = "timestep-spacing", .kind = DF_CHOICE, AT(spacing), .value = "karras", .choices = spacings, .also = "spacing skip-type",
+    {.name = "timestep-spacing", .kind = DF_CHOICE, AT(spacing), .value = "karras", .choices = spacings,
+     .also = "spacing skip-type",
      .help = "levels of the steps, from sigma/alpha by Karras et al. or from the model's own timesteps"},
-    {.name = "sigma-min", .kind = DF_NUMBER, AT(sigma_min), .value = "0.01", .low = 1e-9, .high = 1e9, .shown = "S", .help = "least sigma/alpha before clean data (karras)"},
-    {.name = "sigma-max", .kind = DF_NUMBER, AT(sigma_max), .value = "20", .low = 1e-9, .high = 1e9, .shown = "S", .help = "sigma/alpha of the start (karras)"},
-    {.name = "rho", .kind = DF_NUMBER, AT(rho), .value = "7", .low = 0.1, .high = 100, .shown = "R", .help = "larger: more steps at low noise (karras)"},
+    {.name = "sigma-min", .kind = DF_NUMBER, AT(sigma_min), .value = "0.01", .low = 1e-9, .high = 1e9,
+     .shown = "S", .help = "least sigma/alpha before clean data (karras)"},
+    {.name = "sigma-max", .kind = DF_NUMBER, AT(sigma_max), .value = "20", .low = 1e-9, .high = 1e9,
+     .shown = "S", .help = "sigma/alpha of the start (karras)"},
+    {.name = "rho", .kind = DF_NUMBER, AT(rho), .value = "7", .low = 0.1, .high = 100, .shown = "R",
+     .help = "larger: more steps at low noise (karras)"},
     {0}};
 #undef AT
 
@@ -57,11 +64,12 @@ static df_status check_owner(df_settings *const *list, const char *word, df_erro
     return df_fail(error, DF_USAGE, "--%s is an option of another sampler\n  add --sampler %s", name, sampler);
 }
 
-df_status parse_words(df_settings *const *list, words typed, const char **operands, size_t least, size_t most, const char *names,
-                      df_arena *arena, df_error *error)
+df_status parse_words(df_settings *const *list, words typed, const char **operands, size_t least, size_t most,
+                      const char *names, df_arena *arena, df_error *error)
 {
     size_t count;
-    for (size_t i = 0; i < typed.count && strcmp(typed.word[i], "--") != 0; i++) DF_TRY(check_owner(list, typed.word[i], error));
+    for (size_t i = 0; i < typed.count && strcmp(typed.word[i], "--") != 0; i++)
+        DF_TRY(check_owner(list, typed.word[i], error));
     for (size_t i = 0; i < most; i++) operands[i] = NULL;
     DF_TRY(df_settings_parse(list, typed.word, typed.count, operands, &count, most, arena, error));
     if (count >= least) return DF_OK;
@@ -69,8 +77,8 @@ df_status parse_words(df_settings *const *list, words typed, const char **operan
     return df_fail(error, DF_USAGE, "%.*s is missing", (int)strcspn(names, " "), names);
 }
 
-df_status parse(df_settings *const *list, words typed, const char **operands, size_t wanted, const char *names, df_arena *arena,
-                df_error *error)
+df_status parse(df_settings *const *list, words typed, const char **operands, size_t wanted, const char *names,
+                df_arena *arena, df_error *error)
 {
     for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
     return parse_words(list, typed, operands, wanted, wanted, names, arena, error);
@@ -95,7 +103,8 @@ df_status check_data_options(const char *data, const df_settings *given, df_erro
     static const char *const of_shapes[] = {"points", "noise", NULL}, *const of_files[] = {"columns", NULL};
     char purpose[128];
     const bool is_shape = df_find_shape(data) != NULL;
-    snprintf(purpose, sizeof purpose, "%s, and %.80s is a %s", is_shape ? "files" : "shapes", data, is_shape ? "shape" : "file");
+    snprintf(purpose, sizeof purpose, "%s, and %.80s is a %s", is_shape ? "files" : "shapes", data,
+             is_shape ? "shape" : "file");
     return refuse_idle(given, is_shape ? of_files : of_shapes, purpose, error);
 }
 
@@ -164,12 +173,14 @@ df_status choose_sampler(sampler_choice *choice, words typed, const char *otherw
         df_sampler_names(names);
         df_add_names(&known, names);
         const char *near = df_nearest_name(name, names);
-        df_fail(error, DF_USAGE, "--sampler: '%.60s' is not known; it can be %s%s%s%s", name, known.bytes ? known.bytes : "",
+        df_fail(error, DF_USAGE, "--sampler: '%.60s' is not known; it can be %s%s%s%s", name,
+                known.bytes ? known.bytes : "",
                 near ? "\n  did you mean '" : "", near ? near : "", near ? "'?" : "");
         df_text_free(&known);
         return DF_USAGE;
     }
-    choice->settings = (df_settings){.title = choice->sampler->name, .table = choice->sampler->options ? choice->sampler->options : none,
+    choice->settings = (df_settings){.title = choice->sampler->name,
+                                     .table = choice->sampler->options ? choice->sampler->options : none,
                                      .values = choice->options};
     return DF_OK;
 }
@@ -183,8 +194,8 @@ static void fit_range(df_grid_config *grid, const df_settings *given, const df_s
     if (!df_settings_given(given, "sigma-max") && grid->sigma_max > high) grid->sigma_max = high;
 }
 
-df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler, uint64_t steps,
-                    const df_schedule *schedule, df_arena *arena, df_error *error)
+df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid, const df_sampler *sampler,
+                    uint64_t steps, const df_schedule *schedule, df_arena *arena, df_error *error)
 {
     static const char *const of_karras[] = {"sigma-min", "sigma-max", "rho", NULL};
     if (grid->steps == 0) {
@@ -216,8 +227,8 @@ df_status subject_points(double **x, const df_subject *subject, const df_table *
     DF_NEW(arena, *x, table->rows * dim, error);
     if (!find_columns(columns, table, subject->names, dim)) {
         if (table->columns != dim)
-            return df_fail(error, DF_INPUT, "%s has %zu columns; %s works on %zu, named %s, ...", table->path, table->columns, subject->name,
-                           dim, subject->names[0]);
+            return df_fail(error, DF_INPUT, "%s has %zu columns; %s works on %zu, named %s, ...", table->path,
+                           table->columns, subject->name, dim, subject->names[0]);
         for (size_t i = 0; i < dim; i++) columns[i] = i;
     }
     for (size_t r = 0; r < table->rows; r++)
@@ -241,7 +252,8 @@ const char *learned_shape(double *noise, const df_subject *subject)
     return subject->model.config.data;
 }
 
-df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena, df_error *error)
+df_status load_subject(df_subject *subject, const char *name, const df_settings *schedule, df_arena *arena,
+                       df_error *error)
 {
     DF_TRY(df_subject_load(subject, arena, name, schedule->values, error));
     if (!subject->is_model) return check_schedule_options(schedule, error);

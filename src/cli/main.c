@@ -11,7 +11,8 @@
 #define VERSION "0.1.0"
 
 const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_sample,
-                                   &command_encode, &command_decode, &command_interpolate, &command_eval, &command_compare, &command_likelihood, &command_field, &command_info,
+                                   &command_encode, &command_decode, &command_interpolate, &command_eval,
+                                   &command_compare, &command_likelihood, &command_field, &command_info,
                                    &command_plot,   &command_papers, &command_list,   NULL};
 
 static const char examples[] = "  diffuse train swissroll -o roll.safetensors\n"
@@ -44,7 +45,8 @@ static void print_short_help(FILE *out)
 
 static void print_help(void)
 {
-    printf("diffuse -- train and sample diffusion models on 2-D point clouds\n\nusage: diffuse COMMAND [options]\n\n%s\ncommands:\n",
+    printf("diffuse -- train and sample diffusion models on 2-D point clouds\n\n"
+           "usage: diffuse COMMAND [options]\n\n%s\ncommands:\n",
            examples);
     for (const command *const *c = commands; *c; c++) printf("  %-12s %s\n", (*c)->name, (*c)->about);
     printf("  %-12s %s\n\n", "help", "this page, or `diffuse help COMMAND`");
@@ -145,7 +147,8 @@ int main(int count, char **arguments)
     occupy_standard_streams();
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_DFL); /* a reader that goes away is no error to talk about, whatever the parent ignores */
-    df_status status = run((words){(const char *const *)arguments + 1, count > 0 ? (size_t)count - 1 : 0}, &name, &arena, &error);
+    df_status status = run((words){(const char *const *)arguments + 1, count > 0 ? (size_t)count - 1 : 0}, &name,
+                           &arena, &error);
     if (status == DF_OK && (fflush(stdout) != 0 || ferror(stdout)))
         status = df_fail(&error, DF_IO, "standard output: the text could not be written");
     if (status != DF_OK && status != DF_STOPPED && error.message[0])

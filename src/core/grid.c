@@ -29,7 +29,8 @@ static size_t visited(int spacing, size_t k, size_t steps, size_t all)
 
 static df_status refuse_too_many(const df_grid_config *c, const df_schedule *schedule, df_error *error)
 {
-    return df_fail(error, DF_USAGE, "--steps %llu is more than the %zu timesteps of the model\n  use --timestep-spacing karras for more",
+    return df_fail(error, DF_USAGE,
+                   "--steps %llu is more than the %zu timesteps of the model\n  use --timestep-spacing karras for more",
                    (unsigned long long)c->steps, schedule->steps);
 }
 
@@ -41,7 +42,8 @@ static df_status check_range(const df_grid_config *c, const df_schedule *schedul
     if (!(c->sigma_min < c->sigma_max))
         return df_fail(error, DF_USAGE, "--sigma-min %g is not below --sigma-max %g", c->sigma_min, c->sigma_max);
     if (c->sigma_min < low * (1 - rounding) || c->sigma_max > high * (1 + rounding))
-        return df_fail(error, DF_USAGE, "--sigma-min %g to --sigma-max %g leaves the levels of the schedule, sigma/alpha from %g to %g",
+        return df_fail(error, DF_USAGE,
+                       "--sigma-min %g to --sigma-max %g leaves the levels of the schedule, sigma/alpha from %g to %g",
                        c->sigma_min, c->sigma_max, low, high);
     return DF_OK;
 }

@@ -96,7 +96,8 @@ static size_t prepare_block(df_learning *l, const double *data, size_t rows, siz
 double df_learning_evaluate(df_learning *l, const df_weights *weights, const double *data, size_t rows)
 {
     double loss = 0;
-    for (size_t done = 0; done < rows; done += DF_ROWS) loss += block_loss(l, weights, prepare_block(l, data, rows, done), 0);
+    for (size_t done = 0; done < rows; done += DF_ROWS)
+        loss += block_loss(l, weights, prepare_block(l, data, rows, done), 0);
     return loss / (double)rows;
 }
 
@@ -118,8 +119,8 @@ static double exact_row_loss(df_learning *l, const df_denoiser *exact, void *scr
     return loss;
 }
 
-df_status df_learning_floor(double *loss, df_learning *l, const df_denoiser *exact, const double *data, size_t rows, df_arena *arena,
-                            df_error *error)
+df_status df_learning_floor(double *loss, df_learning *l, const df_denoiser *exact, const double *data,
+                            size_t rows, df_arena *arena, df_error *error)
 {
     double *room;
     void *scratch = exact->scratch(exact->self, arena, error);

@@ -40,7 +40,9 @@ df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
 {
     const df_denoiser *denoiser = s->denoiser;
     if (s->sampler->needs_independent && !denoiser->independent)
-        return df_fail(error, DF_USAGE, "sampler %s needs a model whose noise and data were independent in training; this one's were coupled",
+        return df_fail(error, DF_USAGE,
+                       "sampler %s needs a model whose noise and data were independent in training;\n"
+                       "  those of this one were coupled",
                        s->sampler->name);
     DF_TRY(check_levels(s, error));
     const size_t size = DF_ROWS * denoiser->dim;

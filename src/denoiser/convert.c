@@ -21,7 +21,11 @@ void df_prediction_read(double *x0, double *eps, df_prediction prediction, df_le
     const double a = level.alpha, s = level.sigma;
     for (size_t i = 0; i < count; i++) {
         const double p = predicted[i];
-        if (x0) x0[i] = prediction == DF_PREDICT_EPS ? (x[i] - s * p) / a : prediction == DF_PREDICT_X0 ? p : a * x[i] - s * p;
-        if (eps) eps[i] = prediction == DF_PREDICT_EPS ? p : prediction == DF_PREDICT_X0 ? (x[i] - a * p) / s : a * p + s * x[i];
+        if (x0)
+            x0[i] = prediction == DF_PREDICT_EPS ? (x[i] - s * p) / a : prediction == DF_PREDICT_X0 ? p
+                : a * x[i] - s * p;
+        if (eps)
+            eps[i] = prediction == DF_PREDICT_EPS ? p : prediction == DF_PREDICT_X0 ? (x[i] - a * p) / s
+                : a * p + s * x[i];
     }
 }

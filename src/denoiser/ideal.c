@@ -12,11 +12,13 @@
 
 #include <string.h>
 
-df_status df_ideal_mixture(df_mixture *mixture, df_arena *arena, const double *rows, size_t count, size_t dim, df_error *error)
+df_status df_ideal_mixture(df_mixture *mixture, df_arena *arena, const double *rows, size_t count, size_t dim,
+                           df_error *error)
 {
     if (count == 0) return df_fail(error, DF_INPUT, "an ideal denoiser needs at least one point");
     if (count > DF_IDEAL_ROWS)
-        return df_fail(error, DF_LIMIT, "an ideal denoiser of %zu points is too slow: each answer looks at all of them\n"
+        return df_fail(error, DF_LIMIT,
+                       "an ideal denoiser of %zu points is too slow: each answer looks at all of them\n"
                        "  use at most %d points", count, DF_IDEAL_ROWS);
     *mixture = (df_mixture){.dim = dim, .count = count};
     DF_NEW(arena, mixture->nodes, count * dim, error);

@@ -88,7 +88,8 @@ static df_kernel reverse(const void *options, df_level t, df_level before)
     const kernel k = between(before, t);
     const double s2 = t.sigma * t.sigma, s2_before = before.sigma * before.sigma;
     return (df_kernel){.of_x0 = before.alpha * k.added / s2, .of_x = k.kept * s2_before / s2,
-                       .variance = ((const sampling *)options)->variance == FIXED_LARGE ? k.added : k.added * s2_before / s2};
+                       .variance = ((const sampling *)options)->variance == FIXED_LARGE ? k.added
+                           : k.added * s2_before / s2};
 }
 
 static void step(df_walk *walk, size_t i)

@@ -52,7 +52,8 @@ static double step_term(const df_bound *b, size_t i, const double *x0, const dou
         const double q = posterior_variance(t, before), p = k.variance;
         return 0.5 * (n * (df_log(p / q) + q / p - 1) + k.of_x0 * k.of_x0 * square_distance(x0, guess, dim) / p);
     }
-    const double variance = k.variance > 0 || i == 0 ? k.variance : b->sampler->kernel(b->options, b->levels[i - 1], t).variance;
+    const double variance = k.variance > 0 || i == 0 ? k.variance
+        : b->sampler->kernel(b->options, b->levels[i - 1], t).variance;
     double square = 0;
     for (size_t d = 0; d < dim; d++) {
         const double miss = x0[d] - k.of_x0 * guess[d] - k.of_x * x[d];
@@ -68,7 +69,8 @@ static double block_term(bench *b, double *total, size_t i, const double *x0, si
     const df_answer answer = {.x0 = b->x0};
     const df_denoiser *d = b->bound->denoiser;
     double sum = 0;
-    df_normal_rows(b->eps, n, b->dim, (df_place){.seed = b->bound->seed, .index = first, .step = (uint32_t)i + 1, .purpose = DF_FOR_MEASURE});
+    df_normal_rows(b->eps, n, b->dim, (df_place){.seed = b->bound->seed, .index = first, .step = (uint32_t)i + 1,
+                                                 .purpose = DF_FOR_MEASURE});
     df_add_noise(b->x, level, x0, b->eps, n * b->dim);
     d->answer(d->self, &question, &answer, b->scratch);
     for (size_t r = 0; r < n; r++) {
@@ -85,9 +87,11 @@ df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, do
     bench b = {.bound = bound, .dim = bound->denoiser->dim};
     const size_t size = DF_ROWS * b.dim;
     if (!bound->sampler->kernel)
-        return df_fail(error, DF_USAGE, "sampler %s has no variational bound; its steps are not Gaussian", bound->sampler->name);
+        return df_fail(error, DF_USAGE, "sampler %s has no variational bound; its steps are not Gaussian",
+                       bound->sampler->name);
     if (bound->steps == 1 && !(bound->sampler->kernel(bound->options, bound->levels[0], bound->levels[1]).variance > 0))
-        return df_fail(error, DF_USAGE, "a chain of one step without noise gives no density, so it has no variational bound\n  try more steps");
+        return df_fail(error, DF_USAGE,
+                       "a chain of one step without noise gives no density, so it has no bound\n  try more steps");
     DF_NEW(arena, b.x, size, error);
     DF_NEW(arena, b.x0, size, error);
     DF_NEW(arena, b.eps, size, error);
@@ -101,7 +105,8 @@ df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, do
     for (size_t i = 0; i < bound->steps; i++) {
         terms[i] = 0;
         for (size_t done = 0; done < n; done += DF_ROWS)
-            terms[i] += block_term(&b, total + done, i, x0 + done * b.dim, done, n - done < DF_ROWS ? n - done : DF_ROWS) / (double)n;
+            terms[i] += block_term(&b, total + done, i, x0 + done * b.dim, done,
+                                   n - done < DF_ROWS ? n - done : DF_ROWS) / (double)n;
     }
     return DF_OK;
 }

@@ -77,12 +77,13 @@ static void count_stretches(df_curve_fit *fit, const double *u, size_t n)
     }
 }
 
-df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nodes, size_t count, double s, const double *x,
-                           size_t n, df_error *error)
+df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nodes, size_t count, double s,
+                           const double *x, size_t n, df_error *error)
 {
     static const double normal_quartile = 0.67448975019608171; /* median of |z| */
     double *u, *r;
-    if (count < 2 || n < 1) return df_fail(error, DF_INPUT, "%zu points cannot be compared with a curve of %zu nodes", n, count);
+    if (count < 2 || n < 1)
+        return df_fail(error, DF_INPUT, "%zu points cannot be compared with a curve of %zu nodes", n, count);
     DF_NEW(arena, u, n, error);
     DF_NEW(arena, r, n, error);
     size_t off = 0;

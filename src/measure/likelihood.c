@@ -19,7 +19,8 @@ static double gaussian(const double *y, size_t dim, double variance)
     return -0.5 * (square / variance + (double)dim * (LN_2_PI + df_log(variance)));
 }
 
-df_status df_log_likelihood(double *log_density, df_flow *flow, const double *x, size_t n, df_arena *arena, df_error *error)
+df_status df_log_likelihood(double *log_density, df_flow *flow, const double *x, size_t n, df_arena *arena,
+                            df_error *error)
 {
     const size_t dim = flow->denoiser->dim;
     double *y;

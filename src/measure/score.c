@@ -49,7 +49,8 @@ static void ask(const df_denoiser *d, double *x0, const double *y, size_t n, dou
 }
 
 /* E |D - D*|^2 / q^2 at one level; `weight` times each point's own share is added to total:(count). */
-static double level_error(bench *b, double *total, double weight, const double *x, size_t count, uint64_t seed, double q)
+static double level_error(bench *b, double *total, double weight, const double *x, size_t count, uint64_t seed,
+                          double q)
 {
     double sum = 0;
     for (size_t done = 0; done < count; done += DF_ROWS) {
@@ -75,7 +76,8 @@ static double log_gaussian(const double *y, size_t dim, double variance)
     return -0.5 * (square / variance + (double)dim * df_log(2 * DF_PI * variance));
 }
 
-static double prior_term(bench *b, double *total, const df_mixture *mixture, const double *x, size_t count, uint64_t seed, double q)
+static double prior_term(bench *b, double *total, const df_mixture *mixture, const double *x, size_t count,
+                         uint64_t seed, double q)
 {
     double sum = 0;
     for (size_t done = 0; done < count; done += DF_ROWS) {
@@ -103,8 +105,10 @@ static double cut_off_term(double *total, const df_mixture *mixture, const doubl
     return sum / (double)count;
 }
 
-df_status df_score_kl(df_score_report *report, const df_denoiser *denoiser, const df_denoiser *truth, const df_mixture *mixture,
-                      const double *x, size_t n, double least, double most, uint64_t seed, df_arena *arena, df_error *error)
+df_status df_score_kl(df_score_report *report, const df_denoiser *denoiser, const df_denoiser *truth,
+                      const df_mixture *mixture,
+                      const double *x, size_t n, double least, double most, uint64_t seed, df_arena *arena,
+                      df_error *error)
 {
     bench b = {.denoiser = denoiser, .truth = truth, .dim = denoiser->dim};
     double *total; /* each point's share in the whole bound: the terms of one point are not independent */
@@ -131,11 +135,13 @@ static void add_eps_errors(double *errors, const df_denoiser *d, void *scratch, 
     d->answer(d->self, &question, &answer, scratch);
     for (size_t r = 0; r < n; r++) {
         errors[r] = 0;
-        for (size_t i = r * b->dim; i < (r + 1) * b->dim; i++) errors[r] += (b->exact[i] - b->eps[i]) * (b->exact[i] - b->eps[i]);
+        for (size_t i = r * b->dim; i < (r + 1) * b->dim; i++)
+            errors[r] += (b->exact[i] - b->eps[i]) * (b->exact[i] - b->eps[i]);
     }
 }
 
-df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const df_denoiser *truth, const df_schedule *schedule,
+df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const df_denoiser *truth,
+                      const df_schedule *schedule,
                       const double *x, size_t n, uint64_t seed, df_arena *arena, df_error *error)
 {
     bench b = {.denoiser = denoiser, .truth = truth, .dim = denoiser->dim};
@@ -149,7 +155,8 @@ df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const 
         /* One level a block, evenly over the steps, as training draws them. */
         const size_t t = 1 + (2 * block + 1) * schedule->steps / (2 * blocks);
         const df_level level = schedule->levels[t < schedule->steps ? t : schedule->steps];
-        df_normal_rows(b.eps, rows, b.dim, (df_place){.seed = seed, .index = done, .step = 1, .purpose = DF_FOR_MEASURE});
+        df_normal_rows(b.eps, rows, b.dim, (df_place){.seed = seed, .index = done, .step = 1,
+                                                      .purpose = DF_FOR_MEASURE});
         df_add_noise(b.y, level, x + done * b.dim, b.eps, rows * b.dim);
         add_eps_errors(model + done, denoiser, b.scratch, &b, level, rows);
         add_eps_errors(exact + done, truth, b.truth_scratch, &b, level, rows);

@@ -48,7 +48,8 @@ df_status df_transform_fit(df_transform *t, df_arena *arena, const df_data *data
     for (size_t i = 0; i < data->dim; i++) {
         const double mean = column_mean(data, i), variance = column_variance(data, i, mean);
         if (!(variance < HUGE_VAL))
-            return df_fail(error, DF_INPUT, "%s: column %s has values too large to square", data->source, data->names[i]);
+            return df_fail(error, DF_INPUT, "%s: column %s has values too large to square", data->source,
+                           data->names[i]);
         if (scaling == DF_SCALE_PER_COLUMN && !(variance > 0))
             return df_fail(error, DF_INPUT, "%s: column %s has the same value in every row, so it has no scale\n"
                            "  leave it out with --columns, or use --scale common", data->source, data->names[i]);
@@ -59,8 +60,8 @@ df_status df_transform_fit(df_transform *t, df_arena *arena, const df_data *data
     if (scaling == DF_SCALE_COMMON) {
         const double scale = sqrt(total / (double)data->dim);
         if (!(scale > 0))
-            return df_fail(error, DF_INPUT, "%s: all %zu points are the same, so there is no shape to learn", data->source,
-                           data->rows);
+            return df_fail(error, DF_INPUT, "%s: all %zu points are the same, so there is no shape to learn",
+                           data->source, data->rows);
         for (size_t i = 0; i < data->dim; i++) t->scale[i] = scale;
     }
     return DF_OK;
@@ -86,7 +87,8 @@ static void drop_labels(df_data *data, df_table *table)
     size_t kept = 0;
     for (size_t c = 0; c < table->columns; c++)
         if (strcmp(table->names[c], "label") != 0) {
-            for (size_t r = 0; r < table->rows; r++) table->values[r * table->columns + kept] = table->values[r * table->columns + c];
+            for (size_t r = 0; r < table->rows; r++)
+                table->values[r * table->columns + kept] = table->values[r * table->columns + c];
             table->names[kept++] = table->names[c];
         }
     for (size_t r = 0; r < table->rows; r++)
@@ -115,7 +117,8 @@ static df_status load_file(df_data *data, df_arena *arena, const char *path, con
     if (data->dim == 0) return df_fail(error, DF_INPUT, "%s: there is no column of points besides the labels", path);
     for (size_t c = 0; c < data->dim; c++)
         if (df_csv_needs_quotes(table.names[c]))
-            return df_fail(error, DF_INPUT, "%s: samples could not be written with the name of column %zu; let it be plain text "
+            return df_fail(error, DF_INPUT,
+                           "%s: samples could not be written with the name of column %zu; let it be plain text "
                            "without commas, semicolons, quotes or blanks at its ends, and not a number", path, c + 1);
     for (size_t i = 0; i < table.rows * data->dim; i++) table.values[i] = as_made(table.values[i]);
     data->rows = table.rows;

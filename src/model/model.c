@@ -24,13 +24,16 @@ static df_status check(const df_model *model, df_error *error)
 {
     const df_config *c = &model->config;
     if (c->schedule.zero_terminal_snr && c->prediction == DF_PREDICT_EPS)
-        return df_fail(error, DF_USAGE, "--zero-terminal-snr cannot go with --prediction-type eps: pure noise says nothing "
+        return df_fail(error, DF_USAGE,
+                       "--zero-terminal-snr cannot go with --prediction-type eps: pure noise says nothing "
                        "about x0\n  try --prediction-type v");
     const df_network_config *n = &c->network;
     if (n->point_features == DF_POINTS_SINUSOIDAL && n->point_waves == 0)
-        return df_fail(error, DF_USAGE, "--point-features sinusoidal with --point-waves 0 hides the points from the network");
+        return df_fail(error, DF_USAGE,
+                       "--point-features sinusoidal with --point-waves 0 hides the points from the network");
     if (n->level_features == DF_LEVEL_SINUSOIDAL && n->level_waves == 0)
-        return df_fail(error, DF_USAGE, "--level-features sinusoidal with --level-waves 0 hides the level from the network");
+        return df_fail(error, DF_USAGE,
+                       "--level-features sinusoidal with --level-waves 0 hides the level from the network");
     const uint64_t inputs = 2 * (model->dim * c->network.point_waves + c->network.level_waves) + model->dim + 1;
     if (inputs * c->network.hidden + c->network.layers * c->network.hidden * c->network.hidden > PARAMETERS_MOST)
         return df_fail(error, DF_LIMIT, "--hidden %llu with --layers %llu is more than %d weights",
@@ -47,7 +50,8 @@ df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
     const size_t count = model->network.parameter_count;
     DF_NEW(arena, model->average, count, error);
     DF_NEW(arena, model->raw, count, error);
-    model->denoiser = (df_network_denoiser){.network = &model->network, .prediction = (df_prediction)model->config.prediction,
+    model->denoiser = (df_network_denoiser){.network = &model->network,
+                                            .prediction = (df_prediction)model->config.prediction,
                                             .label = (df_label)model->config.label, .schedule = &model->schedule,
                                             .weights = {.parameters = model->average}};
     DF_NEW(arena, model->denoiser.weights.transposed, count, error);

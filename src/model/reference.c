@@ -27,7 +27,8 @@ static df_status load_file(df_reference *r, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-df_status df_reference_load(df_reference *r, df_arena *arena, const char *name, double noise, uint64_t seed, df_error *error)
+df_status df_reference_load(df_reference *r, df_arena *arena, const char *name, double noise, uint64_t seed,
+                            df_error *error)
 {
     if (strncmp(name, "exact:", 6) == 0 || strncmp(name, "ideal:", 6) == 0)
         return df_fail(error, DF_USAGE, "%s: the truth is a shape or a file of points\n  try %s", name, name + 6);
@@ -55,8 +56,8 @@ static void deal(const df_reference *r, uint64_t first, size_t n, double *x)
     }
 }
 
-/* Points that are compared with their own copies look better than true ones: so these are the points from 2^40 on of the
- * sequence that `diffuse data` and training begin. */
+/* Points that are compared with their own copies look better than true ones: so these are the points from
+ * 2^40 on of the sequence that `diffuse data` and training begin. */
 void df_reference_points(const df_reference *r, uint64_t first, size_t n, double *x)
 {
     if (r->shape) df_cloud_points(&r->cloud, r->seed, (UINT64_C(1) << 40) + first, n, x, NULL);

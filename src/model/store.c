@@ -86,7 +86,8 @@ static df_status set_from_json(df_settings *const *list, const df_json *member, 
     const df_option *option = df_settings_find(list, member->name, &owner);
     if (!option) return df_fail(error, DF_INPUT, "unknown setting '%.60s' in diffuse.config", member->name);
     switch (member->kind) {
-    case DF_JSON_NULL: return option->kind == DF_WORD ? DF_OK : df_fail(error, DF_INPUT, "setting %s is null", option->name);
+    case DF_JSON_NULL: return option->kind == DF_WORD ? DF_OK : df_fail(error, DF_INPUT, "setting %s is null",
+                                                                        option->name);
     case DF_JSON_TRUE: return df_settings_set(owner, option, "yes", arena, error);
     case DF_JSON_FALSE: return df_settings_set(owner, option, "no", arena, error);
     case DF_JSON_STRING:
@@ -153,7 +154,8 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
     snprintf(crc, sizeof crc, "%08x", (unsigned)model->data_crc);
     const df_metadata metadata[] = {
         {"format", "pt"}, {"producer", "diffuse"}, {"diffuse.schema", SCHEMA}, {"diffuse.numerics", NUMERICS},
-        {"diffuse.kind", checkpoint ? "checkpoint" : "model"}, {"diffuse.step", step}, {"diffuse.config", texts[0].bytes},
+        {"diffuse.kind", checkpoint ? "checkpoint" : "model"}, {"diffuse.step", step},
+        {"diffuse.config", texts[0].bytes},
         {"diffuse.columns", texts[1].bytes}, {"diffuse.mean", texts[2].bytes}, {"diffuse.scale", texts[3].bytes},
         {"diffuse.data_crc32c", crc}, {"diffuse.loss_sum", texts[4].bytes}};
 
@@ -165,7 +167,8 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
     for (size_t i = 0; i < TEXTS; i++)
         if (texts[i].failed) status = df_fail(error, DF_LIMIT, "%s: out of memory while saving", path);
     if (status == DF_OK)
-        status = df_safetensors_write(path, overwrite, metadata, sizeof metadata / sizeof *metadata, views, c.count, error);
+        status = df_safetensors_write(path, overwrite, metadata, sizeof metadata / sizeof *metadata, views,
+                                      c.count, error);
     for (size_t i = 0; i < TEXTS; i++) df_text_free(&texts[i]);
     return status;
 }
@@ -175,18 +178,20 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
 static df_status read_metadata(const df_safetensors *file, const char *name, const char **value, df_error *error)
 {
     *value = df_safetensors_meta(file, name);
-    return *value ? DF_OK : df_fail(error, DF_INPUT, "there is no %s in its metadata, so it was not written by diffuse", name);
+    return *value ? DF_OK
+        : df_fail(error, DF_INPUT, "there is no %s in its metadata, so it was not written by diffuse", name);
 }
 
-static df_status read_json(const df_safetensors *file, const char *name, df_json_kind kind, df_json **value, df_arena *arena,
-                           df_error *error)
+static df_status read_json(const df_safetensors *file, const char *name, df_json_kind kind, df_json **value,
+                           df_arena *arena, df_error *error)
 {
     const char *text;
     DF_TRY(read_metadata(file, name, &text, error));
     df_error inner;
     if (df_json_parse(value, arena, text, strlen(text), &inner) != DF_OK)
         return df_fail(error, DF_INPUT, "%s: %.300s", name, inner.message);
-    if ((*value)->kind != kind) return df_fail(error, DF_INPUT, "%s is not %s", name, kind == DF_JSON_OBJECT ? "an object" : "a list");
+    if ((*value)->kind != kind)
+        return df_fail(error, DF_INPUT, "%s is not %s", name, kind == DF_JSON_OBJECT ? "an object" : "a list");
     return DF_OK;
 }
 
@@ -195,11 +200,13 @@ static df_status read_numbers(const df_safetensors *file, const char *name, doub
 {
     df_json *list;
     DF_TRY(read_json(file, name, DF_JSON_ARRAY, &list, arena, error));
-    if (list->count != count) return df_fail(error, DF_INPUT, "%s has %zu entries for %zu columns", name, list->count, count);
+    if (list->count != count)
+        return df_fail(error, DF_INPUT, "%s has %zu entries for %zu columns", name, list->count, count);
     const df_json *item = list->child;
     for (size_t i = 0; i < count; i++, item = item->next)
         if (item->kind != DF_JSON_NUMBER || !df_parse_double(item->text, &values[i]) || (positive && !(values[i] > 0)))
-            return df_fail(error, DF_INPUT, "%s: entry %zu is not a %snumber", name, i + 1, positive ? "positive " : "");
+            return df_fail(error, DF_INPUT, "%s: entry %zu is not a %snumber", name, i + 1,
+                           positive ? "positive " : "");
     return DF_OK;
 }
 
@@ -227,7 +234,9 @@ static df_status read_config(df_model *model, const df_safetensors *file, df_are
     const df_json *method = df_json_member(json, "method");
     if (!method || method->kind != DF_JSON_STRING) return df_fail(error, DF_INPUT, "diffuse.config names no method");
     model->objective = df_find_objective(method->text, NULL);
-    if (!model->objective) return df_fail(error, DF_INPUT, "method '%.60s' is not known here; a newer diffuse may have written it", method->text);
+    if (!model->objective)
+        return df_fail(error, DF_INPUT, "method '%.60s' is not known here; a newer diffuse may have written it",
+                       method->text);
     df_model_settings settings;
     df_model_list_settings(&settings, model);
     for (df_settings *const *s = settings.list; *s; s++) df_settings_defaults(*s);
@@ -247,7 +256,8 @@ static df_status read_loss_sum(df_model *model, const df_safetensors *file, df_e
 {
     const char *text;
     DF_TRY(read_metadata(file, "diffuse.loss_sum", &text, error));
-    return df_parse_double(text, &model->loss_sum) ? DF_OK : df_fail(error, DF_INPUT, "diffuse.loss_sum '%.40s' is not a number", text);
+    return df_parse_double(text, &model->loss_sum) ? DF_OK : df_fail(error, DF_INPUT,
+                                                                     "diffuse.loss_sum '%.40s' is not a number", text);
 }
 
 static df_status read_crc(df_model *model, const df_safetensors *file, df_error *error)
@@ -267,8 +277,8 @@ static df_status read_entry(const entry *e, const df_safetensors *file, df_error
     if (!v) return df_fail(error, DF_INPUT, "tensor '%s' is missing", e->name);
     const size_t rank = e->columns ? 2 : 1;
     if (v->rank != rank || v->shape[0] != e->rows || (rank == 2 && v->shape[1] != e->columns))
-        return df_fail(error, DF_INPUT, "tensor '%s' does not have the shape [%zu%s%.0zu] of its configuration", e->name, e->rows,
-                       rank == 2 ? ", " : "", e->columns);
+        return df_fail(error, DF_INPUT, "tensor '%s' does not have the shape [%zu%s%.0zu] of its configuration",
+                       e->name, e->rows, rank == 2 ? ", " : "", e->columns);
     if (strcmp(v->dtype, "F32") != 0 && strcmp(v->dtype, "F64") != 0)
         return df_fail(error, DF_INPUT, "tensor '%s' has type %.16s; F32 is wanted", e->name, v->dtype);
     const size_t count = e->rows * (e->columns ? e->columns : 1);
@@ -285,7 +295,8 @@ static df_status read_tensors(df_model *model, const df_safetensors *file, df_er
     contents c;
     list_contents(&c, model);
     if (file->tensor_count != c.count)
-        return df_fail(error, DF_INPUT, "it has %zu tensors where its configuration needs %zu", file->tensor_count, c.count);
+        return df_fail(error, DF_INPUT, "it has %zu tensors where its configuration needs %zu",
+                       file->tensor_count, c.count);
     for (size_t i = 0; i < c.count; i++) DF_TRY(read_entry(&c.entries[i], file, error));
     return DF_OK;
 }
@@ -298,8 +309,8 @@ static df_status check_size(const df_model *model, const df_safetensors *file, d
     const uint64_t frequencies = n->point_features == DF_POINTS_FOURIER ? model->dim * n->point_waves : 0;
     const uint64_t least = sizeof(float) * (2 * n->hidden * (inputs + n->hidden * (n->layers - 1) + 1) + frequencies);
     if (least > file->file_size)
-        return df_fail(error, DF_INPUT, "a network of %llu layers of %llu does not fit in its %zu bytes", (unsigned long long)n->layers,
-                       (unsigned long long)n->hidden, file->file_size);
+        return df_fail(error, DF_INPUT, "a network of %llu layers of %llu does not fit in its %zu bytes",
+                       (unsigned long long)n->layers, (unsigned long long)n->hidden, file->file_size);
     return DF_OK;
 }
 
@@ -307,14 +318,15 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
 {
     const char *schema, *kind;
     DF_TRY(read_metadata(file, "diffuse.schema", &schema, error));
-    if (strcmp(schema, SCHEMA) != 0) return df_fail(error, DF_INPUT, "it has schema %.16s; this program reads schema " SCHEMA, schema);
+    if (strcmp(schema, SCHEMA) != 0)
+        return df_fail(error, DF_INPUT, "it has schema %.16s; this program reads schema " SCHEMA, schema);
     DF_TRY(read_metadata(file, "diffuse.kind", &kind, error));
     DF_TRY(read_names(model, file, arena, error));
     DF_TRY(read_config(model, file, arena, error));
     DF_TRY(read_count(file, "diffuse.step", &model->step, error));
     if (model->step > model->config.train_steps)
-        return df_fail(error, DF_INPUT, "diffuse.step %llu is beyond its %llu training steps", (unsigned long long)model->step,
-                       (unsigned long long)model->config.train_steps);
+        return df_fail(error, DF_INPUT, "diffuse.step %llu is beyond its %llu training steps",
+                       (unsigned long long)model->step, (unsigned long long)model->config.train_steps);
     DF_TRY(read_loss_sum(model, file, error));
     DF_TRY(read_crc(model, file, error));
     model->transform.dim = model->dim;

@@ -24,8 +24,8 @@ static df_status load_model(df_subject *s, df_arena *arena, const char *path, df
 }
 
 /* The subject of a mixture in the data's units: it is brought to mean 0 and a mean variance of 1. */
-static df_status take_mixture(df_subject *s, df_arena *arena, const df_mixture *mixture, const df_schedule_config *schedule,
-                              df_error *error)
+static df_status take_mixture(df_subject *s, df_arena *arena, const df_mixture *mixture,
+                              const df_schedule_config *schedule, df_error *error)
 {
     const size_t dim = s->dim = mixture->dim;
     double *covariance, variance = 0;
@@ -43,7 +43,8 @@ static df_status take_mixture(df_subject *s, df_arena *arena, const df_mixture *
     return DF_OK;
 }
 
-static df_status load_exact(df_subject *s, df_arena *arena, const char *name, const df_schedule_config *schedule, df_error *error)
+static df_status load_exact(df_subject *s, df_arena *arena, const char *name, const df_schedule_config *schedule,
+                            df_error *error)
 {
     static const char *names[] = {"x", "y"};
     const df_shape *shape = df_find_shape(name);
@@ -51,32 +52,37 @@ static df_status load_exact(df_subject *s, df_arena *arena, const char *name, co
     df_mixture mixture;
     if (!shape) {
         const char *near = df_nearest_shape(name);
-        return df_fail(error, DF_USAGE, "exact:%.60s: there is no shape of that name%s%s%s", name, near ? "\n  did you mean exact:" : "",
+        return df_fail(error, DF_USAGE, "exact:%.60s: there is no shape of that name%s%s%s", name,
+                       near ? "\n  did you mean exact:" : "",
                        near ? near : "", near ? "?" : "; `diffuse list shapes` has them all");
     }
     DF_TRY(df_cloud_open(&cloud, arena, shape, shape->noise, error));
     const df_status status = df_cloud_mixture(&mixture, arena, &cloud, df_cloud_node_count(&cloud), error);
     if (status == DF_NO)
-        return df_fail(error, DF_USAGE, "exact:%s: %s", name, shape->speed[0] > 0 ? "without noise this shape has no density" :
+        return df_fail(error, DF_USAGE, "exact:%s: %s", name, shape->speed[0] > 0
+                       ? "without noise this shape has no density" :
                        "the density of this shape is not known");
     DF_TRY(status);
     s->names = names;
     return take_mixture(s, arena, &mixture, schedule, error);
 }
 
-static df_status load_ideal(df_subject *s, df_arena *arena, const char *path, const df_schedule_config *schedule, df_error *error)
+static df_status load_ideal(df_subject *s, df_arena *arena, const char *path, const df_schedule_config *schedule,
+                            df_error *error)
 {
     df_data data;
     df_mixture mixture;
     if (df_find_shape(path))
-        return df_fail(error, DF_USAGE, "ideal:%s: %s is a shape, and ideal: is for a file of points\n  try exact:%s", path, path, path);
+        return df_fail(error, DF_USAGE,
+                       "ideal:%s: %s is a shape, and ideal: is for a file of points\n  try exact:%s", path, path, path);
     DF_TRY(df_data_load(&data, arena, path, NULL, 2, -1, 0, error));
     DF_TRY(df_ideal_mixture(&mixture, arena, data.x, data.rows, data.dim, error));
     s->names = data.names;
     return take_mixture(s, arena, &mixture, schedule, error);
 }
 
-df_status df_subject_load(df_subject *s, df_arena *arena, const char *name, const df_schedule_config *schedule, df_error *error)
+df_status df_subject_load(df_subject *s, df_arena *arena, const char *name, const df_schedule_config *schedule,
+                          df_error *error)
 {
     *s = (df_subject){.name = name};
     if (strncmp(name, "exact:", 6) == 0) return load_exact(s, arena, name + 6, schedule, error);

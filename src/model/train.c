@@ -42,7 +42,8 @@ static df_status split(df_training *t, const df_data *data, df_arena *arena, df_
         memcpy(to, data->x + r * dim, dim * sizeof *to);
     }
     if (kept < 2 || (c->holdout > 0 && held < 1))
-        return df_fail(error, DF_INPUT, "%s: %zu points with --holdout %g leave %zu to learn from and %zu held out", data->source,
+        return df_fail(error, DF_INPUT,
+                       "%s: %zu points with --holdout %g leave %zu to learn from and %zu held out", data->source,
                        data->rows, c->holdout, kept, held);
     df_transform_apply(&t->model->transform, learn, kept);
     df_transform_apply(&t->model->transform, t->held_out, held);
@@ -89,8 +90,10 @@ df_status df_training_step(df_training *t, df_error *error)
     t->gradient_norm = df_clip_gradient(t->gradient, count, c->clip);
     t->rate = rate_at(c, step);
     if (!(t->loss < LOSS_MOST) || !(t->gradient_norm < HUGE_VAL))
-        return df_fail(error, DF_DIVERGED, "training diverged at step %llu: loss %g, gradient norm %g, learning rate %g\n"
-                       "  try a smaller --lr, such as %g", (unsigned long long)step, t->loss, t->gradient_norm, t->rate, c->lr / 10);
+        return df_fail(error, DF_DIVERGED,
+                       "training diverged at step %llu: loss %g, gradient norm %g, learning rate %g\n"
+                       "  try a smaller --lr, such as %g", (unsigned long long)step, t->loss, t->gradient_norm,
+                       t->rate, c->lr / 10);
     df_adam_step(&adam, model->raw, model->m, model->v, t->gradient, count, step, t->rate, model->network.kernels);
     df_ema_step(model->average, model->raw, count, step, c->ema_decay, model->network.kernels);
     model->step = step;

@@ -15,21 +15,28 @@ static const char *const level_features[] = {"raw", "harmonic", "sinusoidal", NU
 #define AT(member) .offset = offsetof(df_network_config, member)
 
 const df_option df_network_options[] = {
-    {.name = "hidden", .kind = DF_COUNT, AT(hidden), .value = "64", .low = 1, .high = 4096, .shown = "N", .also = "hidden-size width",
+    {.name = "hidden", .kind = DF_COUNT, AT(hidden), .value = "64", .low = 1, .high = 4096, .shown = "N",
+     .also = "hidden-size width",
      .help = "units of a hidden layer"},
-    {.name = "layers", .kind = DF_COUNT, AT(layers), .value = "3", .low = 1, .high = 64, .shown = "N", .also = "hidden-layers depth",
+    {.name = "layers", .kind = DF_COUNT, AT(layers), .value = "3", .low = 1, .high = 64, .shown = "N",
+     .also = "hidden-layers depth",
      .help = "hidden layers; residual blocks after the first one"},
-    {.name = "activation", .kind = DF_CHOICE, AT(activation), .value = "silu", .choices = activations, .help = "non-linearity"},
-    {.name = "block", .kind = DF_CHOICE, AT(block), .value = "residual", .choices = blocks, .help = "h = phi(Wx + b), or x + phi(Wx + b)"},
+    {.name = "activation", .kind = DF_CHOICE, AT(activation), .value = "silu", .choices = activations,
+     .help = "non-linearity"},
+    {.name = "block", .kind = DF_CHOICE, AT(block), .value = "residual", .choices = blocks,
+     .help = "h = phi(Wx + b), or x + phi(Wx + b)"},
     {.name = "point-features", .kind = DF_CHOICE, AT(point_features), .value = "fourier", .choices = point_features,
      .help = "how the points enter, as they are, with waves in random directions, or as waves of each coordinate"},
-    {.name = "point-waves", .kind = DF_COUNT, AT(point_waves), .value = "16", .low = 0, .high = 4096, .shown = "N", .help = "waves of the points"},
+    {.name = "point-waves", .kind = DF_COUNT, AT(point_waves), .value = "16", .low = 0, .high = 4096,
+     .shown = "N", .help = "waves of the points"},
     {.name = "point-scale", .kind = DF_NUMBER, AT(point_scale), .value = "1.5", .low = 1e-6, .high = 1e6, .shown = "F",
      .help = "their frequency, standard deviation (fourier) or largest (sinusoidal)"},
     {.name = "level-features", .kind = DF_CHOICE, AT(level_features), .value = "harmonic", .choices = level_features,
      .help = "how the level enters, as it is, as it is with waves 1, 2, 3, ..., or as sinusoidal waves"},
-    {.name = "level-waves", .kind = DF_COUNT, AT(level_waves), .value = "4", .low = 0, .high = 4096, .shown = "N", .help = "waves of the level"},
-    {.name = "level-scale", .kind = DF_NUMBER, AT(level_scale), .value = "1", .low = 1e-6, .high = 1e6, .shown = "F", .help = "their lowest (harmonic) or largest (sinusoidal) frequency"},
+    {.name = "level-waves", .kind = DF_COUNT, AT(level_waves), .value = "4", .low = 0, .high = 4096,
+     .shown = "N", .help = "waves of the level"},
+    {.name = "level-scale", .kind = DF_NUMBER, AT(level_scale), .value = "1", .low = 1e-6, .high = 1e6,
+     .shown = "F", .help = "their lowest (harmonic) or largest (sinusoidal) frequency"},
     {.name = "random-output", .kind = DF_FLAG, AT(random_output), .help = "start the last layer at random, not at 0"},
     {0}};
 
@@ -46,7 +53,8 @@ static df_embedding point_embedding(const df_network *network)
 {
     const df_network_config *c = &network->config;
     const bool together = c->point_features != DF_POINTS_SINUSOIDAL;
-    return (df_embedding){.inputs = together ? c->dim : 1, .waves = c->point_features == DF_POINTS_RAW ? 0 : c->point_waves,
+    return (df_embedding){.inputs = together ? c->dim : 1,
+                          .waves = c->point_features == DF_POINTS_RAW ? 0 : c->point_waves,
                           .raw = together, .frequencies = network->frequencies};
 }
 
@@ -101,7 +109,8 @@ static size_t layer_outputs(const df_network *network, size_t layer)
 static void add_tensor(df_network *network, size_t layer, const char *kind, size_t rows, size_t columns)
 {
     df_tensor *tensor = &network->tensors[network->tensor_count++];
-    snprintf(tensor->name, sizeof tensor->name, "%zu.%s", 2 * layer, kind); /* as in nn.Sequential, activations between */
+    /* as in nn.Sequential, activations between */
+    snprintf(tensor->name, sizeof tensor->name, "%zu.%s", 2 * layer, kind);
     tensor->rows = rows;
     tensor->columns = columns;
     tensor->offset = network->parameter_count;
@@ -217,7 +226,8 @@ void df_network_forward(const df_network *network, const df_weights *weights, df
     for (size_t l = 0; l + 1 < network->linears; l++) {
         const df_linear layer = linear(network, weights, l);
         df_linear_forward(pass->z, input, &layer, n, kernels);
-        (network->config.activation == DF_SILU ? kernels->silu : kernels->gelu)(pass->h[l], pass->slope[l], pass->z, size);
+        (network->config.activation == DF_SILU ? kernels->silu : kernels->gelu)(pass->h[l], pass->slope[l],
+                                                                                pass->z, size);
         if (adds_input(network, l)) add(pass->h[l], input, size);
         input = pass->h[l];
     }
@@ -236,7 +246,8 @@ void df_network_backward(const df_network *network, const df_weights *weights, d
         df_real *d_weight = d_parameters ? d_parameters + network->tensors[2 * l].offset : NULL;
         df_real *d_bias = d_parameters ? d_parameters + network->tensors[2 * l + 1].offset : NULL;
         if (l == 0) {
-            df_linear_backward(d_x ? pass->d_features : NULL, d_weight, d_bias, d_y, pass->features, &layer, n, kernels);
+            df_linear_backward(d_x ? pass->d_features : NULL, d_weight, d_bias, d_y, pass->features, &layer, n,
+                               kernels);
             break;
         }
         /* d_h so far holds the gradient that flows past this layer when it adds its input. */

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-static df_status reserve(df_mixture *out, df_arena *arena, const df_mixture *like, size_t count, size_t dim, df_error *error)
+static df_status reserve(df_mixture *out, df_arena *arena, const df_mixture *like, size_t count, size_t dim,
+                         df_error *error)
 {
     *out = (df_mixture){.dim = dim, .count = count, .s = like->s};
     DF_NEW(arena, out->nodes, count * dim, error);
@@ -48,9 +49,12 @@ df_status df_mixture_given(df_mixture *out, df_arena *arena, const df_mixture *m
 {
     const size_t dim = mixture->dim;
     if (dim < 2 || column >= dim)
-        return df_fail(error, DF_USAGE, "coordinate %zu of %zu cannot be given: it must be one, and not the only one", column + 1, dim);
+        return df_fail(error, DF_USAGE,
+                       "coordinate %zu of %zu cannot be given: it must be one, and not the only one", column + 1, dim);
     if (!(mixture->s > 0) || !(fabs(value) < HUGE_VAL))
-        return df_fail(error, DF_USAGE, "no law follows from coordinate %zu being %g with noise %g: both must be finite and the noise above 0",
+        return df_fail(error, DF_USAGE,
+                       "no law follows from coordinate %zu being %g with noise %g: both must be finite, and the\n"
+                       "  noise above 0",
                        column + 1, value, mixture->s);
     DF_TRY(reserve(out, arena, mixture, mixture->count, dim - 1, error));
     for (size_t k = 0; k < mixture->count; k++) {
@@ -64,11 +68,12 @@ df_status df_mixture_given(df_mixture *out, df_arena *arena, const df_mixture *m
     return DF_OK;
 }
 
-df_status df_mixture_scaled(df_mixture *out, df_arena *arena, const df_mixture *mixture, const double *mean, double scale,
-                            df_error *error)
+df_status df_mixture_scaled(df_mixture *out, df_arena *arena, const df_mixture *mixture, const double *mean,
+                            double scale, df_error *error)
 {
     const size_t dim = mixture->dim;
-    if (!(scale > 0 && scale < HUGE_VAL)) return df_fail(error, DF_USAGE, "a scale of %g makes no sense: it must be above 0", scale);
+    if (!(scale > 0 && scale < HUGE_VAL))
+        return df_fail(error, DF_USAGE, "a scale of %g makes no sense: it must be above 0", scale);
     DF_TRY(reserve(out, arena, mixture, mixture->count, dim, error));
     for (size_t k = 0; k < mixture->count; k++) {
         copy_node(out, k, mixture, k);

@@ -105,7 +105,8 @@ static void add_covariance(sums *s, const df_kernels *kernels, const double *wei
     }
 }
 
-static void add_tangent(sums *s, const df_kernels *kernels, const double *weight, const double *nodes, size_t n, size_t dim)
+static void add_tangent(sums *s, const df_kernels *kernels, const double *weight, const double *nodes, size_t n,
+                        size_t dim)
 {
     double weighted[DF_NODES];
     for (size_t k = 0; k < n; k++) {
@@ -178,7 +179,8 @@ double df_mixture_posterior(const df_posterior *wanted, const df_mixture *mixtur
     sums s = {.of = *wanted};
     start(&s, &v);
     add_nodes(&s, &v);
-    const double log_density = s.largest + df_log(s.weight) - 0.5 * (double)mixture->dim * (DF_LOG_2PI + df_log(v.variance));
+    const double log_density = s.largest + df_log(s.weight) - 0.5 * (double)mixture->dim * (DF_LOG_2PI +
+                                                                                            df_log(v.variance));
     rescale(&s, mixture->dim, 1 / s.weight);
     finish(wanted, &v, s.centre);
     return log_density;

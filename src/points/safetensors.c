@@ -418,3 +418,12 @@ df_status df_safetensors_write(const char *path, bool overwrite, const df_metada
     df_text_free(&whole);
     return status;
 }
+
+bool df_safetensors_begins(const char *path)
+{
+    unsigned char head[9] = {0};
+    FILE *file = fopen(path, "rb");
+    const bool whole = file && fread(head, 1, sizeof head, file) == sizeof head;
+    if (file) fclose(file);
+    return whole && head[8] == '{' && head[4] == 0 && head[5] == 0 && head[6] == 0 && head[7] == 0;
+}

@@ -210,7 +210,8 @@ const char *df_nearest_shape(const char *name)
     const char *names[MOST + 1];
     size_t count = 0;
     for (const df_shape *shape = df_shapes; shape->name && count < MOST; shape++) names[count++] = shape->name;
-    for (const df_shape *shape = df_shape_conventions; shape->name && count < MOST; shape++) names[count++] = shape->name;
+    for (const df_shape *shape = df_shape_conventions; shape->name && count < MOST; shape++)
+        names[count++] = shape->name;
     names[count] = NULL;
     return df_nearest_name(name, names);
 }

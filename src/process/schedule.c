@@ -10,11 +10,14 @@ static const char *const schedules[] = {"linear", "scaled-linear", "cosine", NUL
 #define AT(member) .offset = offsetof(df_schedule_config, member)
 
 const df_option df_schedule_options[] = {
-    {.name = "beta-schedule", .kind = DF_CHOICE, AT(beta_schedule), .value = "cosine", .choices = schedules, .also = "schedule noise-schedule",
+    {.name = "beta-schedule", .kind = DF_CHOICE, AT(beta_schedule), .value = "cosine", .choices = schedules,
+     .also = "schedule noise-schedule",
      .help = "how noise grows with t"},
-    {.name = "timesteps", .letter = 'T', .kind = DF_COUNT, AT(timesteps), .value = "1000", .low = 1, .high = 100000, .shown = "T",
+    {.name = "timesteps", .letter = 'T', .kind = DF_COUNT, AT(timesteps), .value = "1000", .low = 1,
+     .high = 100000, .shown = "T",
      .also = "num-train-timesteps num-timesteps n-steps", .help = "steps of the forward process"},
-    {.name = "beta-start", .kind = DF_NUMBER, AT(beta_start), .value = "0.0001", .low = 1e-9, .high = 0.999, .shown = "B",
+    {.name = "beta-start", .kind = DF_NUMBER, AT(beta_start), .value = "0.0001", .low = 1e-9, .high = 0.999,
+     .shown = "B",
      .also = "lbeta", .help = "first beta of a linear schedule, as for T = 1000"},
     {.name = "beta-end", .kind = DF_NUMBER, AT(beta_end), .value = "0.02", .low = 1e-9, .high = 0.999, .shown = "B",
      .also = "ubeta", .help = "last beta of a linear schedule, as for T = 1000"},
@@ -70,8 +73,8 @@ df_status df_schedule_init(df_schedule *schedule, const df_schedule_config *conf
     if (config->zero_terminal_snr && config->timesteps < 2)
         return df_fail(error, DF_USAGE, "--zero-terminal-snr needs at least 2 timesteps");
     if (config->beta_schedule != DF_BETA_COSINE && !(config->beta_start <= config->beta_end))
-        return df_fail(error, DF_USAGE, "--beta-start %g is above --beta-end %g; noise must grow with t", config->beta_start,
-                       config->beta_end);
+        return df_fail(error, DF_USAGE, "--beta-start %g is above --beta-end %g; noise must grow with t",
+                       config->beta_start, config->beta_end);
     schedule->steps = config->timesteps;
     DF_NEW(arena, schedule->levels, schedule->steps + 1, error);
     schedule->levels[0] = (df_level){1, 0};
@@ -89,7 +92,8 @@ df_status df_schedule_init(df_schedule *schedule, const df_schedule_config *conf
     /* Whatever the shift, this also takes alpha^2 + sigma^2 back to 1 after many rounded products. */
     for (size_t t = 1; t <= schedule->steps; t++) {
         const df_level level = schedule->levels[t];
-        schedule->levels[t] = df_level_from_ratio(level.alpha > 0 ? config->shift * level.sigma / level.alpha : HUGE_VAL);
+        schedule->levels[t] = df_level_from_ratio(level.alpha > 0 ? config->shift * level.sigma / level.alpha
+                                                  : HUGE_VAL);
     }
     return DF_OK;
 }

@@ -27,7 +27,8 @@ typedef struct sampling {
 } sampling;
 
 static const df_option options_table[] = {
-    {.name = "eta", .kind = DF_NUMBER, .offset = offsetof(sampling, eta), .value = "0", .low = 0, .high = 1, .shown = "E",
+    {.name = "eta", .kind = DF_NUMBER, .offset = offsetof(sampling, eta), .value = "0", .low = 0, .high = 1,
+     .shown = "E",
      .help = "noise of each step, 0: none, deterministic; 1: that of DDPM's posterior (Eq. 16)"},
     {.name = "sigma-hat", .kind = DF_FLAG, .offset = offsetof(sampling, sigma_hat), .not_with = "eta",
      .help = "mean of eta = 1 with the larger noise of DDPM's beta_t (Section 5)"},
