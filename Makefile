@@ -1,6 +1,6 @@
 # diffuse -- diffusion models on 2-D point clouds. `make help` lists the targets.
 
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --jobs=$(shell nproc 2>/dev/null || echo 2)
 CFLAGS ?= -O3 -g
 B      ?= build
 # V=1 shows the commands.

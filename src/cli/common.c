@@ -225,7 +225,7 @@ df_status subject_points(double **x, const df_subject *subject, const df_table *
     size_t *columns;
     DF_NEW(arena, columns, dim, error);
     DF_NEW(arena, *x, table->rows * dim, error);
-    if (!find_columns(columns, table, subject->names, dim)) {
+    if ((!table->named && table->columns != dim) || !find_columns(columns, table, subject->names, dim)) {
         if (table->columns != dim)
             return df_fail(error, DF_INPUT, "%s has %zu columns; %s works on %zu, named %s, ...", table->path,
                            table->columns, subject->name, dim, subject->names[0]);

@@ -5,7 +5,7 @@
  * Both kernels of a step are Gaussian with the same coefficients, one with x0, the other with D(x_t):
  *   KL = 1/2 [dim (ln(S/b) + b/S - 1) + c^2 |x0 - D|^2 / S],  c: coefficient of x0,  b, S: variances of q and p
  * Data are continuous, so the last term is a density. A chain whose last variance is 0 decodes with the variance of
- * the step before, as the official code does.
+ * the step before, as DDPM's official code does (which does so with beta_t as well; here beta_1 stays).
  */
 #include "diffuse/measure.h"
 

@@ -101,6 +101,7 @@ static df_status add_column(df_table *table, size_t *from, const char *choice, c
 df_status df_table_choose(df_table *table, df_arena *arena, size_t **from, size_t file_columns,
                           char *const *names, const char *columns, df_error *error)
 {
+    table->named = names != NULL;
     char **all;
     DF_TRY(copy_names(&all, arena, file_columns, names, error));
     DF_NEW(arena, *from, file_columns, error);
