@@ -10,7 +10,7 @@ DF_BEGIN
 /* Numbers in rows and named columns. */
 typedef struct df_table {
     size_t rows, columns;
-    bool named;     /* the names are the file\'s own, not invented */
+    bool named;       /* the names are the file's own, not invented */
     char **names;     /* one a column; from the header, or "x", "y", "z", "c4", ... */
     double *values;   /* (rows, columns), all finite */
     size_t *lines;    /* the file's line (from 1) of each row, for messages; in an NPY file, the row */
