@@ -1,5 +1,6 @@
 #!/bin/sh
 # run.sh BUILD -- every test that `make test` runs; the last line counts them all.
+unset MAKEFLAGS MFLAGS MAKELEVEL # the makes below are their own
 build=$1
 program=$build/diffuse
 passed=0 failed=0
