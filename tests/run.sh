@@ -3,24 +3,24 @@
 unset MAKEFLAGS MFLAGS MAKELEVEL # the makes below are their own
 build=$1
 program=$build/diffuse
-passed=0 failed=0
 
-# part NAME COMMAND...: runs a test whose last line is "N passed, N failed", perhaps with skips after it.
+# part NAME COMMAND...: runs a test whose last line is "N passed, N failed", perhaps with skips after it; leaves the
+# two counts in NAME.count.
 part() {
     name=$1
     shift
-    "$@" >"$build/$name.log"
+    "$@" >"$build/$name.log" 2>&1
     status=$?
-    last=$(tail -n 1 "$build/$name.log")
+    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$build/$name.log" | tail -n 1)
     counts=$(printf '%s\n' "$last" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p')
     if [ -z "$counts" ] || [ "$counts" = "0 0" ]; then
-        counts="0 1" last="did not finish"
+        counts="0 1" last="did not finish: $(tail -n 1 "$build/$name.log")"
     elif [ "$status" -ne 0 ] && [ "${counts#* }" -eq 0 ]; then
         counts="${counts% *} 1" last="ended with status $status"
     fi
+    echo "$counts" >"$build/$name.count"
     grep -E '^(FAIL|skipped)' "$build/$name.log"
     printf '%-12s %s\n' "$name" "$last"
-    passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 }
 
 # claims: what trained models must show.
@@ -41,16 +41,27 @@ claims() {
     [ "$bad" -eq 0 ]
 }
 
-part layers awk -f tests/layers.awk include/diffuse/*.h src/*/*.[ch]
-part headers sh tests/headers.sh "$build/libdiffuse.a"
-part unit sh tests/unit.sh "$build"
-part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
-part references sh tests/references.sh "$program"
+rm -f "$build"/*.count
+
+# Two lanes, of about the same length.
+{
+    part layers awk -f tests/layers.awk include/diffuse/*.h src/*/*.[ch]
+    part headers sh tests/headers.sh "$build/libdiffuse.a"
+    part unit sh tests/unit.sh "$build"
+    part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
+    part bits sh tests/bits.sh "$build/bits"
+    part references sh tests/references.sh "$program"
+} &
 part cli sh tests/cli.sh "$program"
 part exact sh tests/exact.sh "$program"
 part readme sh tests/readme.sh "$program"
-part bits sh tests/bits.sh "$build/bits"
 part claims claims
+wait
 
+passed=0 failed=0
+for name in layers headers unit double bits references cli exact readme claims; do
+    counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
+    passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
+done
 printf '%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
