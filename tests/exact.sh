@@ -53,7 +53,8 @@ t 2 'POINTS is missing' likelihood "$model"
 t 2 'MODEL is missing' field
 t 2 'MODEL is missing' compare
 for words in "eval $model" "likelihood $model $roll" "field $model"; do
-    t 2 "'extra' is one argument too many" $words extra
+    case $words in eval*) extra='is a model; only files of points' ;; *) extra="'extra' is one argument too many" ;; esac
+    t 2 "$extra" $words extra
     t 2 'unknown option --nonsense' $words --nonsense
 done
 t 2 'say what .*roll.csv should be compared with: --against swissroll' eval "$roll"
@@ -446,6 +447,12 @@ folder
 d data swissroll -q -n 10000 -s 5 -o true.csv
 d data swissroll -q -n 10000 -s 5 --noise 0.1 -o noisy.csv
 d eval true.csv --against swissroll --json && cp "$out" true.json
+head -n 3001 true.csv >part1.csv
+{ head -n 1 true.csv && tail -n +3002 true.csv; } >part2.csv
+d eval part1.csv part2.csv --against swissroll --json
+sed 's/"target":"[^"]*"//' "$out" >parts.json
+sed 's/"target":"[^"]*"//' true.json >whole.json
+ok "parts of a sample are judged as the whole" same parts.json whole.json
 d eval noisy.csv --against swissroll --json && cp "$out" noisy.json
 for measure in w2 sliced_w2 energy thickness ks; do
     spread=$(key ${measure}_floor_spread true.json) bottom=$(key ${measure}_floor true.json)

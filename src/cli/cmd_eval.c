@@ -76,6 +76,8 @@ typedef struct result {
     uint64_t n;
 } result;
 
+enum { PARTS_MOST = 1024 };
+
 typedef struct evaluation {
     options own;
     output_options out;
@@ -83,7 +85,8 @@ typedef struct evaluation {
     df_schedule_config schedule;
     df_settings own_settings, output, grid_settings, schedule_settings;
     sampler_choice choice;
-    const char *target;
+    const char *parts[PARTS_MOST], *target; /* what was typed; its name in messages and the report */
+    size_t part_count;
     bool is_subject;
     df_subject subject;
     double least, most; /* cut-offs of the ODE, in sigma/alpha */
@@ -120,19 +123,47 @@ static df_status sample_subject(evaluation *e, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static df_status read_samples(evaluation *e, df_arena *arena, df_error *error)
+/* The points of one more file, behind those there are. */
+static df_status append_file(evaluation *e, const char *path, df_arena *arena, df_error *error)
 {
     df_data data;
-    DF_TRY(df_data_load(&data, arena, e->target, NULL, 2, -1, 0, error));
+    double *all;
+    DF_TRY(df_data_load(&data, arena, path, NULL, 2, -1, 0, error));
     if (data.dim != e->reference.dim)
-        return df_fail(error, DF_INPUT, "%s has %zu columns, %s has %zu", e->target, data.dim, e->reference.name,
+        return df_fail(error, DF_INPUT, "%s has %zu columns, %s has %zu", path, data.dim, e->reference.name,
                        e->reference.dim);
-    if (data.rows < 3)
-        return df_fail(error, DF_INPUT, "%s has %zu points; at least 3 are needed to measure anything",
-                       e->target, data.rows);
-    e->x = data.x;
-    e->n = data.rows;
+    DF_NEW(arena, all, (e->n + data.rows) * data.dim, error);
+    if (e->n) memcpy(all, e->x, e->n * data.dim * sizeof *all);
+    memcpy(all + e->n * data.dim, data.x, data.rows * data.dim * sizeof *all);
+    e->x = all;
+    e->n += data.rows;
     return DF_OK;
+}
+
+/* Several files are parts of one sample, in the order given. */
+static df_status read_samples(evaluation *e, df_arena *arena, df_error *error)
+{
+    for (size_t i = 0; i < e->part_count; i++) DF_TRY(append_file(e, e->parts[i], arena, error));
+    if (e->n < 3)
+        return df_fail(error, DF_INPUT, "%s has %zu points; at least 3 are needed to measure anything",
+                       e->target, e->n);
+    return DF_OK;
+}
+
+/* What the report calls it: the file, or the first of several. */
+static df_status name_target(evaluation *e, df_arena *arena, df_error *error)
+{
+    while (e->part_count < PARTS_MOST && e->parts[e->part_count]) e->part_count++;
+    e->target = e->parts[0];
+    if (e->part_count == 1) return DF_OK;
+    for (size_t i = 0; i < e->part_count; i++)
+        if (names_subject(e->parts[i]))
+            return df_fail(error, DF_USAGE, "%s is a model; only files of points can be judged together", e->parts[i]);
+    df_text name = {0};
+    df_text_add(&name, "%s and %zu more", e->parts[0], e->part_count - 1);
+    e->target = name.failed ? NULL : df_copy_text(arena, name.bytes, error);
+    df_text_free(&name);
+    return e->target ? DF_OK : DF_LIMIT;
 }
 
 static df_status load_target(evaluation *e, df_arena *arena, df_error *error)
@@ -516,7 +547,9 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     e.schedule_settings = (df_settings){.table = df_schedule_options, .values = &e.schedule};
     df_settings *const list[] = {&e.own_settings, &e.grid_settings, &e.choice.settings, &e.schedule_settings,
                                  &e.output, NULL};
-    DF_TRY(parse(list, typed, &e.target, 1, "MODEL|POINTS", arena, error));
+    for (df_settings *const *settings = list; *settings; settings++) df_settings_defaults(*settings);
+    DF_TRY(parse_words(list, typed, e.parts, 1, PARTS_MOST, "MODEL|POINTS", arena, error));
+    DF_TRY(name_target(&e, arena, error));
     for (size_t m = 0; m < MEASURES; m++) e.results[m] = (result){MISSING, MISSING, MISSING, 0};
     if (e.own.likelihood_points == 1)
         return df_fail(error, DF_USAGE, "--likelihood-points: 1 has no error bar; 2 at least");
@@ -555,7 +588,8 @@ static void help(df_text *out, words typed)
 
 const command command_eval = {
     .name = "eval", .about = "judge a model or points against the truth, each measure beside its floor",
-    .usage = "MODEL|POINTS [options]",
+    .usage = "MODEL|POINTS [POINTS ...] [options]",
     .examples = "  diffuse eval roll.safetensors\n  diffuse eval samples.csv --against swissroll\n"
+                "  diffuse eval part.*.csv --against swissroll\n"
                 "  diffuse eval roll.safetensors --json --max-kl 0.05\n",
     .help = help, .run = run};
