@@ -27,6 +27,9 @@ df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nod
 
 /* ---- measure/likelihood.c ---- */
 
+/* ln N(y; 0, variance I), y:(dim). */
+double df_log_gaussian(const double *y, size_t dim, double variance);
+
 /* log_density:(n), in nats, of x:(n, dim) under the denoiser of `flow`, which goes from a small sigma / alpha up to
  * one where nothing is left of unit-variance data; see likelihood.c. */
 df_status df_log_likelihood(double *log_density, df_flow *flow, const double *x, size_t n, df_arena *arena,

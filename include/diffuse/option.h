@@ -56,6 +56,9 @@ df_status df_settings_apply(df_settings *const *list, const char *assignments, d
 /* The value of an option as df_settings_set would read it. */
 void df_settings_show(df_text *out, const df_settings *settings, const df_option *option);
 
+/* Appends the options as members of a JSON object that is being written; a word that was not given is null. */
+void df_settings_json(df_text *out, const df_settings *settings);
+
 /* The name of a choice: df_choice_name(table, "activation", 0) is "silu". */
 const char *df_choice_name(const df_option *table, const char *option, int choice);
 

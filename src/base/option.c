@@ -185,6 +185,25 @@ void df_settings_show(df_text *out, const df_settings *settings, const df_option
     }
 }
 
+void df_settings_json(df_text *out, const df_settings *settings)
+{
+    for (const df_option *o = settings->table; o->name; o++) {
+        df_text value = {0};
+        if (out->size && out->bytes[out->size - 1] != '{') df_text_add(out, ",");
+        df_json_add_string(out, o->name);
+        df_text_add(out, ":");
+        df_settings_show(&value, settings, o);
+        const char *text = value.bytes ? value.bytes : "";
+        const void *at = value_of(settings, o);
+        if (o->kind == DF_WORD && !*(const char *const *)at) df_text_add(out, "null");
+        else if (o->kind == DF_FLAG) df_text_add(out, "%s", *(const bool *)at ? "true" : "false");
+        else if (o->kind == DF_NUMBER) df_json_add_number(out, *(const double *)at);
+        else if (o->kind == DF_COUNT) df_text_add(out, "%s", text);
+        else df_json_add_string(out, text);
+        df_text_free(&value);
+    }
+}
+
 const char *df_choice_name(const df_option *table, const char *option, int choice)
 {
     for (; table->name; table++)

@@ -50,8 +50,7 @@ static void log_densities(request *q, double *values, const double *scaled, size
         df_flow_run(&q->flow, y, values, n);
         const double variance = 1 + q->flow.to * q->flow.to;
         for (size_t r = 0; r < n; r++)
-            values[r] -= 0.5 * (y[2 * r] * y[2 * r] + y[2 * r + 1] * y[2 * r + 1]) / variance +
-                df_log(2 * DF_PI * variance);
+            values[r] += df_log_gaussian(y + r * DIM, DIM, variance);
     } else {
         for (size_t r = 0; r < n; r++) values[r] = df_mixture_log_density(&s->mixture, 1, ratio, scaled + r * DIM);
     }

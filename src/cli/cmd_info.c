@@ -89,24 +89,6 @@ static void print_text(const report *r)
 
 /* ---- for programs: {"schema":1, ...}, keys only ever added ---- */
 
-static void json_settings(df_text *out, const df_settings *settings)
-{
-    for (const df_option *o = settings->table; o->name; o++) {
-        df_text value = {0};
-        df_settings_show(&value, settings, o);
-        const char *text = value.bytes ? value.bytes : "";
-        df_text_add(out, ",");
-        df_json_add_string(out, o->name);
-        df_text_add(out, ":");
-        if (o->kind == DF_FLAG) df_text_add(out, "%s", strcmp(text, "yes") == 0 ? "true" : "false");
-        else if (o->kind == DF_NUMBER)
-            df_json_add_number(out, *(const double *)((const char *)settings->values + o->offset));
-        else if (o->kind == DF_COUNT) df_text_add(out, "%s", text);
-        else df_json_add_string(out, text);
-        df_text_free(&value);
-    }
-}
-
 static void json_tensors(df_text *out, const df_safetensors *file)
 {
     df_text_add(out, "\"tensors\":[");
@@ -131,7 +113,7 @@ static df_status print_json(const report *r, df_error *error)
         df_text_add(&out, "{\"kind\":\"%s\",\"step\":%llu,\"weights\":%zu,\"dim\":%zu",
                     r->model.m ? "checkpoint" : "model",
                     (unsigned long long)r->model.step, r->model.network.parameter_count, r->model.dim);
-        for (df_settings *const *s = r->settings.list; *s; s++) json_settings(&out, *s);
+        for (df_settings *const *s = r->settings.list; *s; s++) df_settings_json(&out, *s);
         df_text_add(&out, "},");
     } else {
         df_text_add(&out, "null,");

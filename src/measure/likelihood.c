@@ -10,13 +10,11 @@
 
 #include <string.h>
 
-static const double LN_2_PI = 1.8378770664093454836;
-
-static double gaussian(const double *y, size_t dim, double variance)
+double df_log_gaussian(const double *y, size_t dim, double variance)
 {
     double square = 0;
     for (size_t i = 0; i < dim; i++) square += y[i] * y[i];
-    return -0.5 * (square / variance + (double)dim * (LN_2_PI + df_log(variance)));
+    return -0.5 * (square / variance + (double)dim * (DF_LOG_2PI + df_log(variance)));
 }
 
 df_status df_log_likelihood(double *log_density, df_flow *flow, const double *x, size_t n, df_arena *arena,
@@ -29,7 +27,10 @@ df_status df_log_likelihood(double *log_density, df_flow *flow, const double *x,
         const size_t rows = n - done < DF_ROWS ? n - done : DF_ROWS;
         memcpy(y, x + done * dim, rows * dim * sizeof *y);
         df_flow_run(flow, y, log_density + done, rows);
-        for (size_t r = 0; r < rows; r++) log_density[done + r] += gaussian(y + r * dim, dim, 1 + flow->to * flow->to);
+        for (size_t r = 0; r < rows; r++) {
+            const double *end = y + r * dim;
+            log_density[done + r] += df_log_gaussian(end, dim, 1 + flow->to * flow->to);
+        }
     }
     return DF_OK;
 }

@@ -69,13 +69,6 @@ static double level_error(bench *b, double *total, double weight, const double *
     return sum / (double)count;
 }
 
-static double log_gaussian(const double *y, size_t dim, double variance)
-{
-    double square = 0;
-    for (size_t i = 0; i < dim; i++) square += y[i] * y[i];
-    return -0.5 * (square / variance + (double)dim * df_log(2 * DF_PI * variance));
-}
-
 static double prior_term(bench *b, double *total, const df_mixture *mixture, const double *x, size_t count,
                          uint64_t seed, double q)
 {
@@ -85,7 +78,7 @@ static double prior_term(bench *b, double *total, const df_mixture *mixture, con
         noise_rows(b, x, done, n, seed, q);
         for (size_t r = 0; r < n; r++) {
             const double *y = b->y + r * b->dim;
-            const double term = df_mixture_log_density(mixture, 1, q, y) - log_gaussian(y, b->dim, 1 + q * q);
+            const double term = df_mixture_log_density(mixture, 1, q, y) - df_log_gaussian(y, b->dim, 1 + q * q);
             sum += term;
             total[done + r] += term;
         }

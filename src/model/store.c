@@ -61,25 +61,6 @@ static void list_contents(contents *c, const df_model *model)
 
 /* ---- configuration as JSON ---- */
 
-static void add_settings(df_text *out, const df_settings *settings)
-{
-    for (const df_option *o = settings->table; o->name; o++) {
-        df_text value = {0};
-        if (out->size > 1) df_text_add(out, ",");
-        df_json_add_string(out, o->name);
-        df_text_add(out, ":");
-        df_settings_show(&value, settings, o);
-        const char *text = value.bytes ? value.bytes : "";
-        const void *at = (const char *)settings->values + o->offset;
-        if (o->kind == DF_WORD && !*(const char *const *)at) df_text_add(out, "null");
-        else if (o->kind == DF_FLAG) df_text_add(out, "%s", *(const bool *)at ? "true" : "false");
-        else if (o->kind == DF_NUMBER) df_json_add_number(out, *(const double *)at);
-        else if (o->kind == DF_COUNT) df_text_add(out, "%s", text);
-        else df_json_add_string(out, text);
-        df_text_free(&value);
-    }
-}
-
 static df_status set_from_json(df_settings *const *list, const df_json *member, df_arena *arena, df_error *error)
 {
     df_settings *owner;
@@ -143,7 +124,7 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
 
     df_text texts[TEXTS] = {{0}};
     df_text_add(&texts[0], "{");
-    for (df_settings *const *s = settings.list; *s; s++) add_settings(&texts[0], *s);
+    for (df_settings *const *s = settings.list; *s; s++) df_settings_json(&texts[0], *s);
     df_text_add(&texts[0], "}");
     add_names(&texts[1], model->names, model->dim);
     add_numbers(&texts[2], model->transform.mean, model->dim);
