@@ -39,7 +39,7 @@ diffuse: $(B)/diffuse         ## build the program (what plain `make` does)
 	@cp $< $@
 
 $(B)/diffuse: $(PROGRAM_OBJECTS) $(B)/libdiffuse.a
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm -pthread
 
 lib: $(B)/libdiffuse.a        ## build the library, build/libdiffuse.a
 $(B)/libdiffuse.a: $(LIBRARY_OBJECTS)
@@ -57,7 +57,7 @@ $(B)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm -pthread
 
 test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)
@@ -67,6 +67,10 @@ demo: diffuse                 ## train on a swiss roll, sample it, draw it; the 
 
 asan:                         ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) -s B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" unit
+
+tsan:                         ## the unit tests that use threads, under the thread sanitizer
+	@$(MAKE) -s B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" build/tsan/tests/test_threads
+	@build/tsan/tests/test_threads
 
 double:                       ## the unit tests with the network in double precision
 	@$(MAKE) -s B=build/double CPPFLAGS=-DDF_DOUBLE unit
@@ -83,6 +87,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib test demo asan double valgrind unit clean help diffuse
+.PHONY: lib test demo asan tsan double valgrind unit clean help diffuse
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -36,14 +36,14 @@ static int use(void)
 END
 printf '#include "use.h"\nint main(void) { return use(); }\n' >"$scratch/use.c"
 cp "$scratch/use.c" "$scratch/use.cpp"
-check $cc $flags -std=c11 -o "$scratch/in_c" "$scratch/use.c" "$library" -lm
+check $cc $flags -std=c11 -o "$scratch/in_c" "$scratch/use.c" "$library" -lm -pthread
 check sh -c "$scratch/in_c | grep -c . | grep -qx 5"
 for header in include/diffuse/*.h; do
     printf '#include "%s"\nint main(void) { return 0; }\n' "${header#include/}" >"$scratch/one.c"
     check $cc $flags -std=c11 -fsyntax-only "$scratch/one.c"
 done
 if command -v "$cxx" >/dev/null 2>&1; then
-    check "$cxx" $flags -std=c++17 -o "$scratch/in_cpp" "$scratch/use.cpp" "$library" -lm
+    check "$cxx" $flags -std=c++17 -o "$scratch/in_cpp" "$scratch/use.cpp" "$library" -lm -pthread
     check sh -c "test \"\$($scratch/in_c)\" = \"\$($scratch/in_cpp)\""
     for header in include/diffuse/*.h; do
         printf '#include "%s"\nint main() { return 0; }\n' "${header#include/}" >"$scratch/use.cpp"

@@ -9,6 +9,7 @@ DF_BEGIN
 /* Memory handed out lives until df_arena_free. Start from `df_arena a = {0}`. */
 typedef struct df_arena {
     struct df_arena_block *last;
+    struct df_arena_end *ends;
 } df_arena;
 
 /* `count` zeroed objects of `size` bytes, aligned to 64. NULL when memory is exhausted or count * size
@@ -24,6 +25,9 @@ void *df_alloc(df_arena *arena, size_t count, size_t size, df_error *error) DF_M
 
 /* A copy of a string, NULL when memory is exhausted. */
 char *df_copy_text(df_arena *arena, const char *text, df_error *error) DF_MUST_CHECK;
+
+/* Has end(self) called when the arena is freed, before its memory goes; the last one asked for comes first. */
+df_status df_arena_at_end(df_arena *arena, void (*end)(void *self), void *self, df_error *error) DF_MUST_CHECK;
 
 void df_arena_free(df_arena *arena);
 

@@ -11,6 +11,12 @@ struct df_arena_block {
     size_t size, used;
 };
 
+struct df_arena_end {
+    struct df_arena_end *before;
+    void (*end)(void *self);
+    void *self;
+};
+
 static struct df_arena_block *block_new(struct df_arena_block *before, size_t size)
 {
     struct df_arena_block *block = calloc(1, sizeof *block + size);
@@ -51,8 +57,18 @@ char *df_copy_text(df_arena *arena, const char *text, df_error *error)
     return copy;
 }
 
+df_status df_arena_at_end(df_arena *arena, void (*end)(void *self), void *self, df_error *error)
+{
+    struct df_arena_end *added;
+    DF_NEW(arena, added, 1, error);
+    *added = (struct df_arena_end){.before = arena->ends, .end = end, .self = self};
+    arena->ends = added;
+    return DF_OK;
+}
+
 void df_arena_free(df_arena *arena)
 {
+    for (; arena->ends; arena->ends = arena->ends->before) arena->ends->end(arena->ends->self);
     while (arena->last) {
         struct df_arena_block *before = arena->last->before;
         free(arena->last);
