@@ -18,6 +18,7 @@ LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(wildcard src/cli/*.c)
 TESTS           := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 CLAIMS          := $(patsubst %.c,$(B)/%,$(wildcard tests/claim_*.c))
+PAPERS          := $(patsubst %.c,$(B)/%,$(wildcard tests/paper_*.c))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(B)/%.o)
 PROGRAM_OBJECTS := $(PROGRAM_SOURCES:%.c=$(B)/%.o)
 
@@ -62,6 +63,9 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
 test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)
 
+papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained models (PAPER=key: one); prints a table
+	@sh tests/papers.sh $(B) $(PAPER)
+
 demo: diffuse                 ## train on a swiss roll, sample it, draw it; the result is in build/demo
 	@sh tests/demo.sh $(B)/demo
 
@@ -87,6 +91,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib test demo asan tsan double valgrind unit clean help diffuse
+.PHONY: lib test papers demo asan tsan double valgrind unit clean help diffuse
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -254,7 +254,8 @@ static void compare_with_kernel(df_walk *walk, size_t step, void *self)
     kernel_watch *w = self;
     for (size_t i = 0; step > 0 && step < walk->steps && i < walk->n * walk->dim; i++) {
         const df_kernel k = w->sampler->kernel(walk->options, walk->levels[step - 1], walk->levels[step]);
-        const double want = k.of_x0 * walk->x0[i] + k.of_x * w->before[i] + sqrt(k.variance) * walk->z[i];
+        const double want = k.of_x0 * walk->x0[i] + k.of_x * w->before[i] +
+                            (k.learned ? df_exp(0.5 * walk->log_variance[i]) : sqrt(k.variance)) * walk->z[i];
         w->worst = fmax(w->worst, fabs(walk->x[i] - want));
     }
     memcpy(w->before, walk->x, walk->n * walk->dim * sizeof *walk->x);
@@ -489,8 +490,9 @@ static void test_four_losses(void)
     df_weights_refresh(&network, &weights);
     df_level levels[2] = {{1, 0}, df_level_from_ratio(30)};
     const df_schedule schedule = {.steps = 1, .levels = levels};
-    for (df_prediction kind = DF_PREDICT_EPS; kind <= DF_PREDICT_V; kind++) {
-        const df_network_denoiser from = {&network, weights, kind, DF_LABEL_LOG_RATIO, &schedule};
+    for (df_prediction kind = DF_PREDICT_EPS; kind <= DF_PREDICT_VELOCITY; kind++) {
+        const df_network_denoiser from = {.network = &network, .weights = weights, .prediction = kind,
+                                          .label = DF_LABEL_LOG_RATIO, .schedule = &schedule};
         const df_denoiser denoiser = df_denoiser_of_network(&from);
         check_losses(&denoiser);
     }

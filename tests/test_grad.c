@@ -577,7 +577,7 @@ static void check_loss(df_prediction prediction, const char *options)
 
 static void test_losses(void)
 {
-    for (df_prediction prediction = DF_PREDICT_EPS; prediction <= DF_PREDICT_V; prediction++) {
+    for (df_prediction prediction = DF_PREDICT_EPS; prediction <= DF_PREDICT_VELOCITY; prediction++) {
         check_loss(prediction, "loss=simple");
         check_loss(prediction, "loss=vlb");
     }
@@ -598,7 +598,8 @@ typedef struct denoiser_rig {
 
 static void ask(const denoiser_rig *rig, const double *x, const double *x_dot, df_answer answer)
 {
-    const df_question question = {ASKED, x, rig->level, rig->level_each, x_dot};
+    const df_question question = {.n = ASKED, .x = x, .level = rig->level, .level_each = rig->level_each,
+                                   .x_dot = x_dot};
     rig->denoiser.answer(rig->denoiser.self, &question, &answer, rig->scratch);
 }
 
@@ -664,8 +665,8 @@ static void check_rescaled(const denoiser_rig *rig, double c, double tolerance)
         level[r] = (df_level){c * rig->level[r].alpha, c * rig->level[r].sigma};
     denoiser_rig rescaled = *rig;
     rescaled.level = level;
-    ask(rig, rig->x, rig->x_dot, (df_answer){want_x0, want_eps, want_dots});
-    ask(&rescaled, x, x_dot, (df_answer){x0, eps, dots});
+    ask(rig, rig->x, rig->x_dot, (df_answer){.x0 = want_x0, .eps = want_eps, .x0_dot = want_dots});
+    ask(&rescaled, x, x_dot, (df_answer){.x0 = x0, .eps = eps, .x0_dot = dots});
     check_near_all(x0, want_x0, ASKED * 2, tolerance);
     check_near_all(eps, want_eps, ASKED * 2, tolerance);
     check_near_all(dots, want_dots, ASKED * 2, tolerance);
@@ -715,7 +716,8 @@ static void check_denoiser(df_prediction prediction, df_label label)
 {
     const df_schedule schedule = schedule_of(20);
     network_rig network = network_rig_new(blocks_config, 1);
-    const df_network_denoiser from = {&network.network, network.weights, prediction, label, &schedule};
+    const df_network_denoiser from = {.network = &network.network, .weights = network.weights,
+                                      .prediction = prediction, .label = label, .schedule = &schedule};
     denoiser_rig rig = {.denoiser = df_denoiser_of_network(&from),
                         .x = reserve(ASKED * 2, sizeof(double)),
                         .x_dot = reserve(ASKED * 2, sizeof(double)),
@@ -743,7 +745,7 @@ static void check_denoiser(df_prediction prediction, df_label label)
 
 static void test_denoisers(void)
 {
-    for (df_prediction prediction = DF_PREDICT_EPS; prediction <= DF_PREDICT_V; prediction++) {
+    for (df_prediction prediction = DF_PREDICT_EPS; prediction <= DF_PREDICT_VELOCITY; prediction++) {
         check_denoiser(prediction, DF_LABEL_LOG_RATIO);
         check_denoiser(prediction, DF_LABEL_STEP);
     }

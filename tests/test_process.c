@@ -164,13 +164,13 @@ static void check_levels(const df_schedule *schedule)
 
 static void test_every_schedule_rises(void)
 {
-    static const char *const families[] = {"linear", "scaled-linear", "cosine"};
+    static const char *const families[] = {"linear", "scaled-linear", "cosine", "sub-vp", "geometric", "flow", "gvp"};
     static const char *const lengths[] = {"2", "7", "50", "1000", "20000"};
     static const char *const changes[] = {"shift=1", "shift=0.3", "shift=77", "shift=1 zero-terminal-snr=yes",
                                           "shift=0.3 zero-terminal-snr=yes"};
-    for (size_t f = 0; f < 3; f++)
+    for (size_t f = 0; f < 7; f++)
         for (size_t l = 0; l < 5; l++)
-            for (size_t c = 0; c < 5; c++) {
+            for (size_t c = 0; c < (f < 3 ? 5 : 3); c++) {
                 char line[120];
                 snprintf(line, sizeof line, "beta-schedule=%s timesteps=%s %s", families[f], lengths[l],
                          changes[c]);
@@ -399,6 +399,27 @@ static void test_refused_grids(void)
         CHECK(lay(&schedule, spacing, T + 1, 0.01, 20) == DF_USAGE && strstr(error.message, "--steps 1001"));
 }
 
+/* ---- schedules that are not made of betas ---- */
+
+static void test_other_schedules(void)
+{
+    const df_schedule linear = make("beta-schedule=linear shift=1"), sub_vp = make("beta-schedule=sub-vp shift=1"),
+                      flow = make("beta-schedule=flow shift=1"), gvp = make("beta-schedule=gvp shift=1"),
+                      geometric = make("beta-schedule=geometric shift=1 sigma-start=0.02 sigma-end=50 timesteps=10"),
+                      shifted = make("beta-schedule=flow shift=0.25");
+    for (size_t t = 1; t <= 1000; t++) {
+        const double a2 = square(linear.levels[t].alpha), u = (double)t / 1001;
+        CHECK_NEAR(ratio(sub_vp.levels[t]) / ((1 - a2) / sqrt(a2)), 1, 1e-10);
+        CHECK_NEAR(ratio(flow.levels[t]) / (u / (1 - u)), 1, 1e-12);
+        CHECK_NEAR(ratio(shifted.levels[t]) / (0.25 * u / (1 - u)), 1, 1e-12);
+        CHECK_NEAR(ratio(gvp.levels[t]) / tan(1.57079632679489662 * u), 1, 1e-12);
+    }
+    CHECK_NEAR(ratio(geometric.levels[1]), 0.02, 1e-15);
+    CHECK_NEAR(ratio(geometric.levels[10]), 50, 1e-12);
+    for (size_t t = 2; t <= 10; t++)
+        CHECK_NEAR(ratio(geometric.levels[t]) / ratio(geometric.levels[t - 1]), pow(2500, 1.0 / 9), 1e-12);
+}
+
 /* ---- conversions: any reading of a prediction can be read again as any other kind ---- */
 
 static void check_conversions(df_level level, uint64_t index)
@@ -408,8 +429,8 @@ static void check_conversions(df_level level, uint64_t index)
     df_normal_rows(x0, 1, N, (df_place){.seed = 77, .index = index});
     df_normal_rows(eps, 1, N, (df_place){.seed = 78, .index = index});
     df_add_noise(x, level, x0, eps, N);
-    for (df_prediction from = DF_PREDICT_EPS; from <= DF_PREDICT_V; from++)
-        for (df_prediction to = DF_PREDICT_EPS; to <= DF_PREDICT_V; to++) {
+    for (df_prediction from = DF_PREDICT_EPS; from <= DF_PREDICT_VELOCITY; from++)
+        for (df_prediction to = DF_PREDICT_EPS; to <= DF_PREDICT_VELOCITY; to++) {
             double predicted[N], x0_read[N], eps_read[N], again[N];
             df_prediction_target(predicted, from, level, x0, eps, N);
             df_prediction_read(x0_read, eps_read, from, level, x, predicted, N);
@@ -463,6 +484,7 @@ int main(void)
     test_grids();
     test_karras();
     test_refused_grids();
+    test_other_schedules();
     test_conversions();
     test_conversions_of_pure_noise();
     df_arena_free(&arena);

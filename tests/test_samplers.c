@@ -214,7 +214,7 @@ static void test_bound(void)
         const double beta = square(level.sigma) - square(level.alpha / before.alpha * before.sigma);
         const double x0_gap = -level.sigma / level.alpha * wrong;
         const double divergence = square(before.alpha * beta / square(level.sigma) * x0_gap) / (2 * beta);
-        for (df_prediction kind = DF_PREDICT_EPS; kind <= DF_PREDICT_V; kind++) {
+        for (df_prediction kind = DF_PREDICT_EPS; kind <= DF_PREDICT_VELOCITY; kind++) {
             df_example example = {.options = vlb,
                                   .prediction = kind,
                                   .level = level,
@@ -229,7 +229,8 @@ static void test_bound(void)
             df_prediction_target(&guess, kind, level, &x0_guess, &eps_guess, 1);
             CHECK_NEAR(weight * square(guess - target) / divergence, 1, 1e-10);
             example.options = simple;
-            CHECK(objective->target(&example, &target) == 1);
+            CHECK(objective->target(&example, &target) ==
+                  (kind == DF_PREDICT_SCORE ? square(level.sigma) : 1));
         }
     }
 }

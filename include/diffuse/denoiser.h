@@ -18,6 +18,7 @@ typedef struct df_question {
     const df_level *level; /* one for all rows, or one a row */
     bool level_each;
     const double *x_dot;   /* (n, dim): a direction, for the tangent */
+    const df_level *to;    /* the less noisy level of a step back, for its variance */
 } df_question;
 
 /* Where the answers go, each (n, dim); NULL: not wanted. One prediction, read three ways:
@@ -25,6 +26,7 @@ typedef struct df_question {
  * eps is answered as well as x0 because dividing by sigma or alpha loses what a network that predicts it knows. */
 typedef struct df_answer {
     double *x0, *eps, *x0_dot;
+    double *log_variance; /* of each coordinate of x_to given x; only where knows_variance */
 } df_answer;
 
 /* A denoiser never changes while it answers; each caller lends scratch of its own. */
@@ -32,6 +34,7 @@ typedef struct df_denoiser {
     size_t dim;
     df_level least, most; /* the noise it knows: levels outside are refused before a run */
     bool independent;     /* noise was drawn independently of the data: score and SDE sampling need it */
+    bool knows_variance;  /* can answer log_variance */
     const void *self;
     void *(*scratch)(const void *self, df_arena *arena, df_error *error);
     void (*answer)(const void *self, const df_question *question, const df_answer *answer, void *scratch);
@@ -39,8 +42,13 @@ typedef struct df_denoiser {
 
 /* ---- denoiser/network.c ---- */
 
-/* What the network was trained to output. Salimans & Ho, 2202.00512: v = alpha eps - sigma x0. */
-typedef enum df_prediction { DF_PREDICT_EPS, DF_PREDICT_X0, DF_PREDICT_V } df_prediction;
+/* What the network was trained to output, at a level with alpha^2 + sigma^2 = 1:
+ *   v         = alpha eps - sigma x0       Salimans & Ho, 2202.00512
+ *   score     = -eps / sigma               Song & Ermon, 1907.05600
+ *   velocity  = eps - x0                   Lipman et al., 2210.02747, from data to noise */
+typedef enum df_prediction {
+    DF_PREDICT_EPS, DF_PREDICT_X0, DF_PREDICT_V, DF_PREDICT_SCORE, DF_PREDICT_VELOCITY
+} df_prediction;
 
 /* How the network is told the level: ln(sigma/alpha)/4, clamped to +-10; or the step of its schedule, with
  * ln(sigma/alpha) linear between steps, so that any level has a label. */
@@ -52,23 +60,38 @@ typedef struct df_network_denoiser {
     df_prediction prediction;
     df_label label;
     const df_schedule *schedule;
+    bool coupled;        /* noise and data were not drawn independently */
+    const void *options; /* of the objective that trained it */
 } df_network_denoiser;
 
 df_real df_level_label(df_label label, const df_schedule *schedule, df_level level);
 
 /* Wraps a trained network; `from` must outlive the result. A level with alpha^2 + sigma^2 = c^2 is answered
- * by the network at x / c: scaling x changes nothing about x0. */
+ * by the network at x / c: scaling x changes nothing about x0. Where the network has 2 dim outputs, the second half
+ * says where the variance of a step back lies between the two that DDPM proposes. */
 df_denoiser df_denoiser_of_network(const df_network_denoiser *from);
 
-/* ---- denoiser/convert.c: one prediction, read three ways; at levels with alpha^2 + sigma^2 = 1 ---- */
+/* ---- denoiser/convert.c: one prediction, read every way; at levels with alpha^2 + sigma^2 = 1 ---- */
 
 /* The target that a network of this kind of prediction learns. */
 void df_prediction_target(double *target, df_prediction prediction, df_level level, const double *x0,
                           const double *eps, size_t count);
 
+/* |error of x0| / |error of the prediction|; infinite for eps and score where there is no signal. */
+double df_prediction_gain(df_prediction prediction, df_level level);
+
 /* x0 and eps (each may be NULL) of a prediction. */
 void df_prediction_read(double *x0, double *eps, df_prediction prediction, df_level level, const double *x,
                         const double *predicted, size_t count);
+
+/* A step back from x at `level` to the less noisy `to`, of which x0 is known to be D:
+ *   x_to ~ N(of_x0 D + of_x x, variance),  variance = small: the posterior's; large: the noise between the two levels.
+ * Ho et al., 2006.11239, eq. 7; for any two levels. At to = (1, 0) small is 0. */
+typedef struct df_step_back {
+    double of_x0, of_x, small, large;
+} df_step_back;
+
+df_step_back df_step_between(df_level level, df_level to);
 
 /* ---- denoiser/ode.c: the probability-flow ODE ---- */
 

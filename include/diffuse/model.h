@@ -83,6 +83,8 @@ typedef struct df_model {
     df_real *average;      /* EMA of the parameters: what samples are made with */
     df_real *raw;          /* the parameters themselves */
     df_real *m, *v;        /* Adam's moments; NULL in a finished model */
+    df_real *state;        /* (state_size) what the method remembers between steps */
+    size_t state_size;
     uint64_t step;         /* training steps done */
     double loss_sum;       /* of the steps since the last row of the log */
     df_network_denoiser denoiser;
@@ -96,6 +98,10 @@ typedef struct df_model_settings {
 
 /* Needs model->objective. The settings point into the model and into themselves: do not copy either. */
 void df_model_list_settings(df_model_settings *settings, df_model *model);
+
+/* Every setting to its default, then to those of the method. */
+df_status df_model_default_settings(df_model_settings *settings, const df_objective *objective, df_arena *arena,
+                                    df_error *error) DF_MUST_CHECK;
 
 /* With config, objective, dim, names and transform set: builds schedule and network and their memory. */
 df_status df_model_build(df_model *model, df_arena *arena, df_error *error) DF_MUST_CHECK;

@@ -70,6 +70,8 @@ typedef struct df_network_config {
     uint64_t level_waves;
     double level_scale;     /* lowest frequency (harmonic) or largest (sinusoidal) */
     bool random_output;     /* the last layer starts like the others, not at 0 */
+    uint64_t outputs_each;  /* outputs for each column; 0: one */
+    bool absent;            /* there is no such network: a method brings its own, made of extras */
 } df_network_config;
 
 extern const df_option df_network_options[];
@@ -82,6 +84,7 @@ typedef struct df_tensor {
 
 typedef struct df_network {
     df_network_config config;
+    size_t outputs;         /* columns of the output */
     size_t features;        /* width of the first layer's input */
     size_t linears;         /* linear layers; tensors 2l and 2l + 1 are weight and bias of layer l */
     df_tensor *tensors;
@@ -93,6 +96,11 @@ typedef struct df_network {
 
 df_status df_network_init(df_network *network, const df_network_config *config, uint64_t seed, df_arena *arena,
                           df_error *error) DF_MUST_CHECK;
+
+/* Appends parameters that no layer of the network uses but that are learned, averaged and stored with it. They start
+ * at 0. At most DF_EXTRAS; returns the offset of its first number. */
+enum { DF_EXTRAS = 16 };
+size_t df_network_add_extra(df_network *network, const char *name, size_t rows, size_t columns);
 
 /* Initial parameters: uniform in +-1/sqrt(inputs), as PyTorch's nn.Linear; the last layer 0 if so configured. */
 void df_network_start(const df_network *network, df_real *parameters, uint64_t seed);
@@ -110,7 +118,7 @@ typedef struct df_pass {
     df_real *features;      /* (rows, features) */
     df_real *z;             /* (rows, hidden) before the activation; the later passes work in it */
     df_real **h, **slope;   /* per hidden layer: (rows, hidden) */
-    df_real *output;        /* (rows, dim) */
+    df_real *output;        /* (rows, outputs) */
     df_real *d_h, *d_z;     /* (rows, hidden) each; tangents use them too */
     df_real *d_features;    /* (rows, features) */
 } df_pass;
@@ -118,7 +126,7 @@ typedef struct df_pass {
 df_status df_pass_init(df_pass *pass, const df_network *network, size_t rows, df_arena *arena,
                        df_error *error) DF_MUST_CHECK;
 
-/* pass->output:(n, dim) of x:(n, dim) and labels:(n), or one label for all when `shared`. */
+/* pass->output:(n, outputs) of x:(n, dim) and labels:(n), or one label for all when `shared`. */
 void df_network_forward(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x,
                         const df_real *labels, bool shared, size_t n);
 
@@ -127,7 +135,7 @@ void df_network_forward(const df_network *network, const df_weights *weights, df
 void df_network_backward(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *d_output,
                          df_real *d_parameters, df_real *d_x, size_t n);
 
-/* output_dot:(n, dim) of the direction x_dot:(n, dim), after forward on the same rows. */
+/* output_dot:(n, outputs) of the direction x_dot:(n, dim), after forward on the same rows. */
 void df_network_tangent(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x_dot,
                         df_real *output_dot, size_t n);
 

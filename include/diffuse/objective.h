@@ -7,43 +7,83 @@
 
 DF_BEGIN
 
+typedef struct df_learning df_learning;
+
 /* One noised point of a minibatch. */
 typedef struct df_example {
     const void *options;       /* the objective's own struct */
     df_prediction prediction;
+    double t;                  /* the step of the schedule, 1 to T, also between steps */
     df_level level, before;    /* of step t and of step t - 1 */
     size_t dim;
     const double *x0, *eps;    /* (dim) */
 } df_example;
 
+/* Most papers need `target` alone: the core draws examples, asks the network, and goes back through it. What is not
+ * needed is NULL or 0. All of it is const; what a method learns or remembers lives in the parameters and the state. */
 typedef struct df_objective {
     const char *name, *about;
     const df_option *options;
     size_t options_size; /* at most DF_OBJECTIVE_OPTIONS */
+    const char *settings; /* "name=value ...": defaults of `train` that this method replaces */
+
     /* Sets target:(dim) and returns the weight of |network - target|^2. */
     double (*target)(const df_example *example, double *target);
+
+    /* The step t in [1, T] that the uniform u stands for; *weight, 1 before, multiplies the example's loss.
+     * NULL: a whole step, each as likely. */
+    double (*time)(const df_learning *learning, double u, double *weight);
+
+    /* Pairs anew the n <= DF_ROWS examples x0 and eps of a block, of which x is not yet made. */
+    void (*couple)(df_learning *learning, size_t n);
+    /* With these options noise and data are not independent. */
+    bool (*coupled)(const void *options);
+
+    /* ---- for methods that ask their network otherwise ---- */
+
+    size_t outputs_each;  /* outputs of the network for each column; 0: one */
+    bool brings_network;  /* there is no MLP: parameters are all extras, and `denoiser` answers */
+    /* Adds parameters of its own with df_network_add_extra. */
+    void (*extend)(df_network *network, const void *options, const df_schedule *schedule);
+    /* Sets them (0 before): offsets are those of the tensors 2 linears, 2 linears + 1, ... of learning->network. */
+    void (*start)(const df_learning *learning, df_real *parameters);
+    /* How many numbers it remembers between steps, in learning->state (0 at first), stored in checkpoints. */
+    size_t (*state_size)(const void *options, const df_schedule *schedule);
+    /* Instead of the weighted squared error: the summed loss of n prepared examples. Adds `share` times its gradient
+     * to d_parameters, unless NULL. */
+    double (*block)(df_learning *learning, const df_weights *weights, size_t n, double share, df_real *d_parameters);
+    /* Called after each step's parameters have been updated; may move them, or the state. */
+    void (*after)(df_learning *learning, df_real *parameters, uint64_t step);
+    /* The denoiser of what was learned; `from` outlives it. */
+    df_denoiser (*denoiser)(const df_network_denoiser *from);
 } df_objective;
 
 enum { DF_OBJECTIVE_OPTIONS = 256 };
 
 /* ---- core/learn.c: the training step ---- */
 
-typedef struct df_learning {
+struct df_learning {
     const df_network *network;
     const df_objective *objective;
     const void *options;
     df_prediction prediction;
     df_label label;
     const df_schedule *schedule;
-    const double *data; /* (rows, dim), scaled */
+    const double *data;  /* (rows, dim), scaled */
+    const double *noise; /* (rows, dim): the noise that belongs to each row; NULL: drawn */
     size_t rows;
     uint64_t seed;
     uint64_t batch;
     /* reserved by df_learning_init */
+    df_real *state;      /* (objective->state_size) */
     df_pass pass;
     df_real *x, *d_output, *labels;
-    double *x0, *eps, *target, *weights;
-} df_learning;
+    /* The block at hand: noised points as the network sees them are in x:(n, dim). */
+    double *x0, *eps, *target; /* (n, dim) */
+    double *t, *weights;       /* (n) */
+    df_level *levels;          /* (n) */
+    uint64_t step, first;      /* its first example is number `first` of this step's minibatch */
+};
 
 df_status df_learning_init(df_learning *learning, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
@@ -56,9 +96,18 @@ double df_learning_step(df_learning *learning, const df_weights *weights, uint64
  * comparable between steps. */
 double df_learning_evaluate(df_learning *learning, const df_weights *weights, const double *data, size_t rows);
 
-/* What the exact denoiser's loss is on the same rows, levels and noise: no network can be expected to do better. */
+/* What the exact denoiser's loss is on the same rows, levels and noise: no network can be expected to do better.
+ * DF_USAGE when the objective is not a squared error. */
 df_status df_learning_floor(double *loss, df_learning *learning, const df_denoiser *exact, const double *data,
                             size_t rows, df_arena *arena, df_error *error) DF_MUST_CHECK;
+
+/* The weighted squared error of n prepared examples, and its gradient times `share` as in df_objective.block: what is
+ * done without one. Losses of single examples go to losses:(n), unless NULL. */
+double df_learning_block(df_learning *learning, const df_weights *weights, size_t n, double share,
+                         df_real *d_parameters, double *losses);
+
+/* A time anywhere between the first step and the last. */
+double df_time_between_steps(const df_learning *learning, double u, double *weight);
 
 DF_END
 #endif

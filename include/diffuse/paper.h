@@ -12,6 +12,8 @@ typedef struct df_paper {
     const char *title, *authors, *venue, *arxiv;
     int year;
     const char *brings; /* one line */
+    const char *claim;  /* what is checked, in words */
+    const char *check;  /* the command that checks it */
     const df_objective *const *objectives; /* NULL-terminated, or NULL */
     const df_sampler *const *samplers;     /* NULL-terminated, or NULL */
 } df_paper;

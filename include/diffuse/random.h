@@ -20,7 +20,9 @@ typedef enum df_purpose {
     DF_FOR_STEP = 6,     /* the noise a sampler adds on its way */
     DF_FOR_MEASURE = 7,  /* evaluation */
     DF_FOR_FORWARD = 8,  /* `diffuse noise` */
-    DF_FOR_SPLIT = 9     /* which rows are held out */
+    DF_FOR_SPLIT = 9,    /* which rows are held out */
+    DF_FOR_PILOT = 10,   /* walks that show a sampler what holds for all */
+    DF_FOR_METHOD = 11   /* what a method draws for its own purposes in training */
 } df_purpose;
 
 /* Where in the stream: counter = (index low, index high, step, purpose << 24 | draw), key = seed. */

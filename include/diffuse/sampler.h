@@ -17,6 +17,9 @@ struct df_walk {
     size_t n, dim;
     double *x;              /* (n, dim): where the points are */
     double *x0, *eps, *z;   /* (n, dim): filled by df_walk_denoise and df_walk_noise */
+    double *log_variance;   /* (n, dim): filled by df_walk_denoise_to */
+    double *const *memory;  /* sampler->memory arrays of (n, dim), kept between steps */
+    const double *pilot;    /* (steps + 1): what sampler->pilot found out */
     uint64_t seed, first;   /* row r is sample number first + r of this seed */
     uint64_t calls;         /* denoiser calls so far */
     void *scratch;          /* the denoiser's */
@@ -28,13 +31,17 @@ struct df_walk {
 
 /* Fills x0 and eps with the denoiser's answer at x, taken to be at `level`. */
 void df_walk_denoise(df_walk *walk, df_level level);
+/* The same, and log_variance of the step to `to`, unless NULL. */
+void df_walk_denoise_to(df_walk *walk, df_level level, const df_level *to);
 
 /* Fills z with the standard normals that belong to these rows and this step. */
 void df_walk_noise(df_walk *walk, size_t step);
 
-/* A Gaussian step back: x_before ~ N(of_x0 D(x) + of_x x, variance I). */
+/* A Gaussian step back: x_before ~ N(of_x0 D(x) + of_x x, variance I), or with the variances that the denoiser
+ * answers. */
 typedef struct df_kernel {
     double of_x0, of_x, variance;
+    bool learned;
 } df_kernel;
 
 typedef struct df_sampler {
@@ -44,13 +51,19 @@ typedef struct df_sampler {
     bool needs_independent;  /* correct only when noise and data were independent in training */
     const df_option *options;
     size_t options_size;     /* of the struct that `options` describes; at most DF_SAMPLER_OPTIONS */
+    size_t memory;           /* arrays of its own that it needs; at most DF_SAMPLER_MEMORY */
+    bool (*needs_variance)(const void *options); /* with these options it asks for log_variance; NULL: never */
+    /* Finds out once, before any sample is made, what holds for all of them: fills pilot:(steps + 1), which may be
+     * anything. x:(DF_PILOT_ROWS, dim) are starts at levels[0], always the same for a seed; walk lends its rooms for
+     * up to DF_ROWS of them at a time. NULL: nothing to find out. */
+    void (*pilot)(double *pilot, df_walk *walk, double *x);
     void (*step)(df_walk *walk, size_t i); /* x from levels[i] to levels[i + 1] */
     /* The step from one level to a less noisy one, when it is Gaussian and its chain has a variational bound;
      * else NULL. */
     df_kernel (*kernel)(const void *options, df_level from, df_level to);
 } df_sampler;
 
-enum { DF_SAMPLER_OPTIONS = 256 };
+enum { DF_SAMPLER_OPTIONS = 256, DF_SAMPLER_MEMORY = 8, DF_PILOT_ROWS = 1024 };
 
 /* ---- core/grid.c ---- */
 

@@ -24,10 +24,13 @@ static df_status show_paper(const df_paper *paper)
 {
     printf("%s. %s. %s. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->arxiv,
            paper->brings);
-    for (const df_objective *const *o = paper->objectives; o && *o; o++)
+    for (const df_objective *const *o = paper->objectives; o && *o; o++) {
         show_options("train --method", (*o)->name, (*o)->about, (*o)->options);
+        if ((*o)->settings) printf("  other defaults of train: %s\n", (*o)->settings);
+    }
     for (const df_sampler *const *s = paper->samplers; s && *s; s++)
         show_options("sample --sampler", (*s)->name, (*s)->about, (*s)->options);
+    if (paper->claim) printf("\nClaim: %s.\nChecked by: %s\n", paper->claim, paper->check);
     return DF_OK;
 }
 

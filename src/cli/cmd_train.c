@@ -111,13 +111,15 @@ static void say_start(const job *j)
         df_choice_name(df_schedule_options, "beta-schedule", c->schedule.beta_schedule),
         shift.bytes ? shift.bytes : "", grouped(c->schedule.timesteps));
     df_text_free(&shift);
-    const double left = terminal_signal(&j->model), many = 1e-3;
+    const double left = terminal_signal(&j->model), many = 0.01;
     say(&j->out, "signal left at step T: alpha-bar %.3g\n", left);
     if (left > many)
         say(&j->out,
             "warning: sampling starts from pure noise, but at step T %.3g %% of the variance is still the data's;\n"
-            "  samples will come out shrunken. Drop --betas-as-given, or use --beta-schedule cosine, or\n"
-            "  --zero-terminal-snr with --prediction-type v\n", 100 * left);
+            "  samples will come out shrunken. %s\n", 100 * left,
+            j->model.config.schedule.beta_schedule == DF_BETA_GEOMETRIC ? "Raise --sigma-end or --shift"
+            : "Drop --betas-as-given, or use --beta-schedule cosine, or\n"
+              "  --zero-terminal-snr with --prediction-type v");
 }
 
 enum { FLOOR_ROWS = 16384 };
@@ -136,7 +138,7 @@ static df_status find_floor(job *j, df_arena *arena, df_error *error)
     df_cloud cloud;
     df_mixture raw, scaled;
     j->floor = -1;
-    if (!shape || model->config.scaling == DF_SCALE_PER_COLUMN || j->out.quiet) return DF_OK;
+    if (!shape || model->objective->block || model->config.scaling == DF_SCALE_PER_COLUMN || j->out.quiet) return DF_OK;
     DF_TRY(df_cloud_open(&cloud, arena, shape, model->config.noise < 0 ? shape->noise : model->config.noise, error));
     if (!(cloud.noise > 0) || !df_cloud_node_count(&cloud)) return DF_OK;
     DF_TRY(df_cloud_mixture(&raw, arena, &cloud, df_cloud_node_count(&cloud), error));
@@ -491,7 +493,9 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     j.output = (df_settings){.title = "Output", .table = output_table, .values = &j.out};
     df_settings *const list[] = {&j.own_settings, &j.settings.config, &j.settings.schedule, &j.settings.network,
                                  &j.settings.objective, &j.output, NULL};
-    for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
+    df_settings_defaults(&j.own_settings);
+    df_settings_defaults(&j.output);
+    DF_TRY(df_model_default_settings(&j.settings, j.model.objective, arena, error));
     DF_TRY(apply_preset(&j, typed, arena, error));
     DF_TRY(parse_words(list, typed, &data, 0, 1, "DATA", arena, error));
     j.path = j.out.output;
@@ -527,6 +531,8 @@ static void help(df_text *out, words typed)
         help_table(out, title.bytes, model.objective->options);
         df_text_free(&title);
     }
+    if (model.objective && model.objective->settings)
+        df_text_add(out, "\nMethod %s has other defaults: %s\n", model.objective->name, model.objective->settings);
     help_table(out, "Output", output_table);
 }
 

@@ -111,9 +111,13 @@ df_status check_data_options(const char *data, const df_settings *given, df_erro
 df_status check_schedule_options(const df_settings *given, df_error *error)
 {
     static const char *const of_betas[] = {"beta-start", "beta-end", "betas-as-given", NULL};
+    static const char *const of_geometric[] = {"sigma-start", "sigma-end", NULL};
     const df_schedule_config *config = given->values;
-    if (config->beta_schedule != DF_BETA_COSINE) return DF_OK;
-    return refuse_idle(given, of_betas, "--beta-schedule linear or scaled-linear", error);
+    const int kind = config->beta_schedule;
+    if (kind != DF_BETA_LINEAR && kind != DF_BETA_SCALED_LINEAR && kind != DF_BETA_SUB_VP)
+        DF_TRY(refuse_idle(given, of_betas, "--beta-schedule linear, scaled-linear or sub-vp", error));
+    if (kind == DF_BETA_GEOMETRIC) return DF_OK;
+    return refuse_idle(given, of_geometric, "--beta-schedule geometric", error);
 }
 
 void help_table(df_text *out, const char *title, const df_option *table)

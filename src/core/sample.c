@@ -7,8 +7,13 @@
 
 void df_walk_denoise(df_walk *walk, df_level level)
 {
-    const df_question question = {.n = walk->n, .x = walk->x, .level = &level};
-    const df_answer answer = {.x0 = walk->x0, .eps = walk->eps};
+    df_walk_denoise_to(walk, level, NULL);
+}
+
+void df_walk_denoise_to(df_walk *walk, df_level level, const df_level *to)
+{
+    const df_question question = {.n = walk->n, .x = walk->x, .level = &level, .to = to};
+    const df_answer answer = {.x0 = walk->x0, .eps = walk->eps, .log_variance = to ? walk->log_variance : NULL};
     walk->denoiser->answer(walk->denoiser->self, &question, &answer, walk->scratch);
     walk->calls++;
 }
@@ -36,15 +41,35 @@ static df_status check_levels(const df_sampling *s, df_error *error)
     return DF_OK;
 }
 
-df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
+static df_status check_together(const df_sampling *s, df_error *error)
 {
-    const df_denoiser *denoiser = s->denoiser;
-    if (s->sampler->needs_independent && !denoiser->independent)
+    if (s->sampler->needs_independent && !s->denoiser->independent)
         return df_fail(error, DF_USAGE,
                        "sampler %s needs a model whose noise and data were independent in training;\n"
                        "  those of this one were coupled",
                        s->sampler->name);
-    DF_TRY(check_levels(s, error));
+    if (s->sampler->needs_variance && s->sampler->needs_variance(s->options) && !s->denoiser->knows_variance)
+        return df_fail(error, DF_USAGE,
+                       "the learned variance that is asked for is not in this model\n"
+                       "  try one trained with --method iddpm, or another --variance-type");
+    return check_levels(s, error);
+}
+
+static df_status fly_pilots(df_sampling *s, df_arena *arena, df_error *error)
+{
+    double *pilot, *x;
+    DF_NEW(arena, pilot, s->steps + 1, error);
+    DF_NEW(arena, x, DF_PILOT_ROWS * s->denoiser->dim, error);
+    df_normal_rows(x, DF_PILOT_ROWS, s->denoiser->dim, (df_place){.seed = s->seed, .purpose = DF_FOR_PILOT});
+    s->sampler->pilot(pilot, &s->walk, x);
+    s->walk.pilot = pilot;
+    return DF_OK;
+}
+
+df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
+{
+    const df_denoiser *denoiser = s->denoiser;
+    DF_TRY(check_together(s, error));
     const size_t size = DF_ROWS * denoiser->dim;
     df_walk *walk = &s->walk;
     *walk = (df_walk){.denoiser = denoiser, .levels = s->levels, .steps = s->steps, .options = s->options,
@@ -52,8 +77,14 @@ df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
     DF_NEW(arena, walk->x0, size, error);
     DF_NEW(arena, walk->eps, size, error);
     DF_NEW(arena, walk->z, size, error);
+    DF_NEW(arena, walk->log_variance, size, error);
+    double **memory;
+    DF_NEW(arena, memory, DF_SAMPLER_MEMORY, error);
+    for (size_t k = 0; k < s->sampler->memory; k++) DF_NEW(arena, memory[k], size, error);
+    walk->memory = memory;
     walk->scratch = denoiser->scratch(denoiser->self, arena, error);
-    return walk->scratch ? DF_OK : DF_LIMIT;
+    if (!walk->scratch) return DF_LIMIT;
+    return s->sampler->pilot ? fly_pilots(s, arena, error) : DF_OK;
 }
 
 void df_sampling_start(const df_sampling *s, uint64_t first, size_t n, double *x)

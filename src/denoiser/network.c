@@ -21,7 +21,7 @@ df_real df_level_label(df_label label, const df_schedule *schedule, df_level lev
 static void *scratch_new(const void *self, df_arena *arena, df_error *error)
 {
     const df_network_denoiser *from = self;
-    const size_t size = DF_ROWS * from->network->config.dim;
+    const size_t size = DF_ROWS * from->network->outputs;
     scratch *s = df_alloc(arena, 1, sizeof *s, error);
     if (!s || df_pass_init(&s->pass, from->network, DF_ROWS, arena, error) != DF_OK) return NULL;
     if (!(s->x = df_alloc(arena, size, sizeof *s->x, error))) return NULL;
@@ -46,14 +46,14 @@ static double level_norm(df_level level)
 /* d x0 / d x along x_dot, from the network's own tangent. */
 static double x0_dot(df_prediction prediction, df_level level, double x_dot, double out_dot)
 {
-    return prediction == DF_PREDICT_EPS  ? (x_dot - level.sigma * out_dot) / level.alpha
-           : prediction == DF_PREDICT_X0 ? out_dot
-                                         : level.alpha * x_dot - level.sigma * out_dot;
+    double dot;
+    df_prediction_read(&dot, NULL, prediction, level, &x_dot, &out_dot, 1); /* linear in both */
+    return dot;
 }
 
 static void tangent(const df_network_denoiser *from, const df_question *question, const df_answer *answer, scratch *s)
 {
-    const size_t dim = from->network->config.dim, n = question->n;
+    const size_t dim = from->network->config.dim, outputs = from->network->outputs, n = question->n;
     for (size_t r = 0; r < n; r++)
         for (size_t i = r * dim; i < (r + 1) * dim; i++)
             s->x_dot[i] = (df_real)(question->x_dot[i] / level_norm(question_level(question, r)));
@@ -63,8 +63,24 @@ static void tangent(const df_network_denoiser *from, const df_question *question
         const double c = level_norm(level);
         level.alpha /= c;
         level.sigma /= c;
-        for (size_t i = r * dim; i < (r + 1) * dim; i++)
-            answer->x0_dot[i] = x0_dot(from->prediction, level, question->x_dot[i] / c, (double)s->out_dot[i]);
+        for (size_t i = 0; i < dim; i++)
+            answer->x0_dot[r * dim + i] = x0_dot(from->prediction, level, question->x_dot[r * dim + i] / c,
+                                                 (double)s->out_dot[r * outputs + i]);
+    }
+}
+
+/* ln S = f ln large + (1 - f) ln small, f = (1 + output) / 2. Nichol & Dhariwal, 2102.09672, eq. 15, as their code maps
+ * it; f is free to leave 0 to 1. The step to clean data has no small variance and gets the large one. */
+static void log_variance(const df_network *network, const df_question *question, double *out, const df_real *output)
+{
+    const size_t dim = network->config.dim;
+    for (size_t r = 0; r < question->n; r++) {
+        const df_step_back back = df_step_between(question_level(question, r), *question->to);
+        const double large = df_log(back.large), small = back.small > 0 ? df_log(back.small) : large;
+        for (size_t i = 0; i < dim; i++) {
+            const double f = 0.5 * (1 + (double)output[r * network->outputs + dim + i]);
+            out[r * dim + i] = f * large + (1 - f) * small;
+        }
     }
 }
 
@@ -83,20 +99,23 @@ static void answer(const void *self, const df_question *question, const df_answe
         }
     }
     df_network_forward(from->network, &from->weights, &s->pass, s->x, s->labels, !question->level_each, n);
-    for (size_t i = 0; i < n * dim; i++) s->predicted[i] = (double)s->pass.output[i];
     for (size_t r = 0; r < n; r++) {
+        for (size_t i = 0; i < dim; i++)
+            s->predicted[r * dim + i] = (double)s->pass.output[r * from->network->outputs + i];
         const df_level level = question_level(question, r);
         const double c = level_norm(level);
         df_prediction_read(answer->x0 ? answer->x0 + r * dim : NULL, answer->eps ? answer->eps + r * dim : NULL,
                            from->prediction, (df_level){level.alpha / c, level.sigma / c}, s->scaled + r * dim,
                            s->predicted + r * dim, dim);
     }
+    if (answer->log_variance) log_variance(from->network, question, answer->log_variance, s->pass.output);
     if (answer->x0_dot) tangent(from, question, answer, s);
 }
 
 df_denoiser df_denoiser_of_network(const df_network_denoiser *from)
 {
     return (df_denoiser){.dim = from->network->config.dim, .least = from->schedule->levels[1],
-                         .most = from->schedule->levels[from->schedule->steps], .independent = true, .self = from,
+                         .most = from->schedule->levels[from->schedule->steps], .independent = !from->coupled,
+                         .knows_variance = from->network->outputs > from->network->config.dim, .self = from,
                          .scratch = scratch_new, .answer = answer};
 }

@@ -15,34 +15,25 @@
  *           = (1 - abar_(t-1)) / (1 - abar_t) beta_t   "fixed-small", for a single point x0  (Eq. 7)
  *   x_(t-1) = mean + sqrt(var) z, without the noise in the last step                         (Algorithm 2)
  *
- * Paper -> here: abar_t -> alpha^2;  1 - abar_t -> sigma^2;  a_t = abar_t / abar_(t-1) -> kept^2;
- *                beta_t -> added, the noise variance between two levels, so that any two levels make a step.
+ * Paper -> here: abar_t -> alpha^2;  1 - abar_t -> sigma^2;  the step back between any two levels
+ *                is df_step_between: beta_t -> large, the posterior's variance -> small.
  *
  * Differs from the paper: the network may predict v or x0 as well as eps; the variance defaults to fixed-small,
  * which is exact as steps grow and keeps thin data thin; the first step of the decoder is not discretised.
  */
 #include "diffuse/paper.h"
 
+#include "diffuse/math.h"
+
 #include <math.h>
-
-/* The kernel between two levels: x_t = kept x_before + sqrt(added) eps. */
-typedef struct kernel {
-    double kept, added;
-} kernel;
-
-static kernel between(df_level before, df_level level)
-{
-    const double kept = level.alpha / before.alpha;
-    return (kernel){kept, level.sigma * level.sigma - kept * kept * before.sigma * before.sigma};
-}
 
 /* ---- objective ---- */
 
 enum { SIMPLE, VLB };
 static const char *const losses[] = {"simple", "vlb", NULL};
 
-enum { FIXED_SMALL, FIXED_LARGE };
-static const char *const variances[] = {"fixed-small", "fixed-large", NULL};
+enum { FIXED_SMALL, FIXED_LARGE, LEARNED };
+static const char *const variances[] = {"fixed-small", "fixed-large", "learned", NULL};
 
 typedef struct learning {
     int loss;
@@ -57,15 +48,12 @@ static double target(const df_example *e, double *target)
 {
     const learning *options = e->options;
     df_prediction_target(target, e->prediction, e->level, e->x0, e->eps, e->dim);
-    if (options->loss == SIMPLE) return 1;
+    const double sigma = e->level.sigma;
+    if (options->loss == SIMPLE) return e->prediction == DF_PREDICT_SCORE ? sigma * sigma : 1;
 
-    /* From x0 to eps and v, not from eps: where alpha is 0 the weight of eps is infinite, the others are not. */
-    const kernel k = between(e->before, e->level);
-    const double s2 = e->level.sigma * e->level.sigma, a2 = e->level.alpha * e->level.alpha;
-    const double weight_of_x0 = e->before.alpha * e->before.alpha * k.added / (2 * s2 * s2);
-    return e->prediction == DF_PREDICT_X0  ? weight_of_x0
-           : e->prediction == DF_PREDICT_V ? weight_of_x0 * s2
-                                           : weight_of_x0 * s2 / a2;
+    const df_step_back back = df_step_between(e->level, e->before);
+    const double gain = df_prediction_gain(e->prediction, e->level);
+    return back.of_x0 * back.of_x0 / (2 * back.large) * gain * gain;
 }
 
 static const df_objective objective = {
@@ -80,38 +68,49 @@ typedef struct sampling {
 
 static const df_option sampling_options[] = {
     {.name = "variance-type", .kind = DF_CHOICE, .offset = offsetof(sampling, variance), .choices = variances,
-     .value = "fixed-small", .help = "noise added by each step, from the posterior (Eq. 7) or beta_t"},
+     .value = "fixed-small",
+     .help = "noise added by each step, from the posterior (Eq. 7), beta_t, or as the model says"},
     {0}};
 
 static df_kernel reverse(const void *options, df_level t, df_level before)
 {
-    const kernel k = between(before, t);
-    const double s2 = t.sigma * t.sigma, s2_before = before.sigma * before.sigma;
-    return (df_kernel){.of_x0 = before.alpha * k.added / s2, .of_x = k.kept * s2_before / s2,
-                       .variance = ((const sampling *)options)->variance == FIXED_LARGE ? k.added
-                           : k.added * s2_before / s2};
+    const int variance = ((const sampling *)options)->variance;
+    const df_step_back back = df_step_between(t, before);
+    return (df_kernel){.of_x0 = back.of_x0, .of_x = back.of_x, .learned = variance == LEARNED,
+                       .variance = variance == FIXED_SMALL ? back.small : back.large};
 }
 
 static void step(df_walk *walk, size_t i)
 {
-    const df_kernel k = reverse(walk->options, walk->levels[i], walk->levels[i + 1]);
+    const df_level t = walk->levels[i], before = walk->levels[i + 1];
+    const df_kernel k = reverse(walk->options, t, before);
     const bool last = i + 1 == walk->steps;
     const double noise = last ? 0 : sqrt(k.variance);
 
-    df_walk_denoise(walk, walk->levels[i]);
+    df_walk_denoise_to(walk, t, k.learned ? &before : NULL);
     df_walk_noise(walk, i);
-    for (size_t j = 0; j < walk->n * walk->dim; j++)
-        walk->x[j] = k.of_x0 * walk->x0[j] + k.of_x * walk->x[j] + noise * walk->z[j];
+    for (size_t j = 0; j < walk->n * walk->dim; j++) {
+        const double spread = k.learned && !last ? df_exp(0.5 * walk->log_variance[j]) : noise;
+        walk->x[j] = k.of_x0 * walk->x0[j] + k.of_x * walk->x[j] + spread * walk->z[j];
+    }
+}
+
+static bool needs_variance(const void *options)
+{
+    return ((const sampling *)options)->variance == LEARNED;
 }
 
 static const df_sampler sampler = {
     .name = "ddpm", .about = "ancestral sampling, every step of the schedule unless --steps says fewer",
     .all_steps = true, .needs_independent = true,
-    .options = sampling_options, .options_size = sizeof(sampling), .step = step, .kernel = reverse};
+    .options = sampling_options, .options_size = sizeof(sampling), .step = step, .kernel = reverse,
+    .needs_variance = needs_variance};
 
 const df_paper df_paper_ddpm = {
     .key = "ddpm", .title = "Denoising Diffusion Probabilistic Models", .authors = "Ho, Jain, Abbeel",
     .venue = "NeurIPS 2020, 33, 6840-6851", .arxiv = "2006.11239", .year = 2020,
     .brings = "learn the noise, step back with the posterior",
+    .claim = "eps, x0 and v learn the same roll, and v is good at every level where the others are not",
+    .check = "build/tests/claim_heads build/diffuse FOLDER, in make test",
     .objectives = (const df_objective *const[]){&objective, NULL},
     .samplers = (const df_sampler *const[]){&sampler, NULL}};

@@ -2,7 +2,7 @@
 #include "diffuse/model.h"
 
 static const char *const scalings[] = {"common", "per-column", "none", NULL};
-static const char *const predictions[] = {"eps", "x0", "v", NULL};
+static const char *const predictions[] = {"eps", "x0", "v", "score", "velocity", NULL};
 static const char *const labels[] = {"log-ratio", "step", NULL};
 static const char *const rates[] = {"cosine", "linear", "constant", NULL};
 

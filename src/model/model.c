@@ -19,14 +19,25 @@ void df_model_list_settings(df_model_settings *s, df_model *model)
     s->list[4] = NULL;
 }
 
+df_status df_model_default_settings(df_model_settings *s, const df_objective *objective, df_arena *arena,
+                                    df_error *error)
+{
+    for (df_settings *const *one = s->list; *one; one++) df_settings_defaults(*one);
+    if (!objective->settings) return DF_OK;
+    DF_TRY(df_settings_apply(s->list, objective->settings, arena, error));
+    for (df_settings *const *one = s->list; *one; one++) (*one)->given = 0; /* only what is typed counts as given */
+    return DF_OK;
+}
+
 /* Refuses combinations that cannot be trained or sampled, before anything is allocated for them. */
 static df_status check(const df_model *model, df_error *error)
 {
     const df_config *c = &model->config;
-    if (c->schedule.zero_terminal_snr && c->prediction == DF_PREDICT_EPS)
+    if (c->schedule.zero_terminal_snr && (c->prediction == DF_PREDICT_EPS || c->prediction == DF_PREDICT_SCORE))
         return df_fail(error, DF_USAGE,
-                       "--zero-terminal-snr cannot go with --prediction-type eps: pure noise says nothing "
-                       "about x0\n  try --prediction-type v");
+                       "--zero-terminal-snr cannot go with --prediction-type %s: pure noise says nothing "
+                       "about x0\n  try --prediction-type v",
+                       c->prediction == DF_PREDICT_EPS ? "eps" : "score");
     const df_network_config *n = &c->network;
     if (n->point_features == DF_POINTS_SINUSOIDAL && n->point_waves == 0)
         return df_fail(error, DF_USAGE,
@@ -46,14 +57,23 @@ df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
     DF_TRY(check(model, error));
     DF_TRY(df_schedule_init(&model->schedule, &model->config.schedule, arena, error));
     model->config.network.dim = model->dim;
+    model->config.network.outputs_each = model->objective->outputs_each;
+    model->config.network.absent = model->objective->brings_network;
     DF_TRY(df_network_init(&model->network, &model->config.network, model->config.seed, arena, error));
+    const df_objective *objective = model->objective;
+    if (objective->extend) objective->extend(&model->network, model->objective_options, &model->schedule);
+    if (objective->state_size) {
+        model->state_size = objective->state_size(model->objective_options, &model->schedule);
+        DF_NEW(arena, model->state, model->state_size, error);
+    }
     const size_t count = model->network.parameter_count;
     DF_NEW(arena, model->average, count, error);
     DF_NEW(arena, model->raw, count, error);
-    model->denoiser = (df_network_denoiser){.network = &model->network,
-                                            .prediction = (df_prediction)model->config.prediction,
-                                            .label = (df_label)model->config.label, .schedule = &model->schedule,
-                                            .weights = {.parameters = model->average}};
+    model->denoiser = (df_network_denoiser){
+        .network = &model->network, .prediction = (df_prediction)model->config.prediction,
+        .label = (df_label)model->config.label, .schedule = &model->schedule, .options = model->objective_options,
+        .coupled = objective->coupled && objective->coupled(model->objective_options),
+        .weights = {.parameters = model->average}};
     DF_NEW(arena, model->denoiser.weights.transposed, count, error);
     return DF_OK;
 }
@@ -65,5 +85,6 @@ void df_model_refresh(df_model *model)
 
 df_denoiser df_model_denoiser(const df_model *model)
 {
-    return df_denoiser_of_network(&model->denoiser);
+    const df_objective *objective = model->objective;
+    return (objective->denoiser ? objective->denoiser : df_denoiser_of_network)(&model->denoiser);
 }

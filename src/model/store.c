@@ -15,7 +15,7 @@
 
 /* ---- what a file holds: the same list is written and expected ---- */
 
-enum { ENTRIES_MOST = 4 * 2 * 66 + 2, NAME_ROOM = 64, DIM_MOST = 4096 };
+enum { ENTRIES_MOST = 4 * (2 * 66 + DF_EXTRAS) + 3, NAME_ROOM = 64, DIM_MOST = 4096 };
 
 typedef struct entry {
     char name[NAME_ROOM];
@@ -57,6 +57,7 @@ static void list_contents(contents *c, const df_model *model)
     add_parameters(c, network, "raw.net.", model->raw);
     add_parameters(c, network, "adam.m.net.", model->m);
     add_parameters(c, network, "adam.v.net.", model->v);
+    if (model->m && model->state_size) add_entry(c, "", "method.state", model->state_size, 0, model->state);
 }
 
 /* ---- configuration as JSON ---- */
@@ -220,7 +221,7 @@ static df_status read_config(df_model *model, const df_safetensors *file, df_are
                        method->text);
     df_model_settings settings;
     df_model_list_settings(&settings, model);
-    for (df_settings *const *s = settings.list; *s; s++) df_settings_defaults(*s);
+    DF_TRY(df_model_default_settings(&settings, model->objective, arena, error));
     for (const df_json *member = json->child; member; member = member->next)
         if (set_from_json(settings.list, member, arena, error) != DF_OK) return error->status = DF_INPUT;
     return DF_OK;
@@ -286,6 +287,7 @@ static df_status read_tensors(df_model *model, const df_safetensors *file, df_er
 static df_status check_size(const df_model *model, const df_safetensors *file, df_error *error)
 {
     const df_network_config *n = &model->config.network;
+    if (model->objective->brings_network) return DF_OK;
     const uint64_t inputs = n->point_features == DF_POINTS_RAW ? model->dim : 2 * n->point_waves;
     const uint64_t frequencies = n->point_features == DF_POINTS_FOURIER ? model->dim * n->point_waves : 0;
     const uint64_t least = sizeof(float) * (2 * n->hidden * (inputs + n->hidden * (n->layers - 1) + 1) + frequencies);

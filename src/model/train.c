@@ -61,7 +61,7 @@ df_status df_training_init(df_training *t, df_model *model, const df_data *data,
     t->learning = (df_learning){.network = &model->network, .objective = model->objective,
                                 .options = model->objective_options, .prediction = (df_prediction)c->prediction,
                                 .label = (df_label)c->label, .schedule = &model->schedule, .seed = c->seed,
-                                .batch = c->batch_size};
+                                .batch = c->batch_size, .state = model->state};
     DF_TRY(split(t, data, arena, error));
     DF_TRY(df_learning_init(&t->learning, arena, error));
     DF_NEW(arena, t->gradient, count, error);
@@ -71,6 +71,7 @@ df_status df_training_init(df_training *t, df_model *model, const df_data *data,
         DF_NEW(arena, model->m, count, error);
         DF_NEW(arena, model->v, count, error);
         df_network_start(&model->network, model->raw, c->seed);
+        if (model->objective->start) model->objective->start(&t->learning, model->raw);
         memcpy(model->average, model->raw, count * sizeof *model->raw);
     }
     return DF_OK;
@@ -95,6 +96,7 @@ df_status df_training_step(df_training *t, df_error *error)
                        "  try a smaller --lr, such as %g", (unsigned long long)step, t->loss, t->gradient_norm,
                        t->rate, c->lr / 10);
     df_adam_step(&adam, model->raw, model->m, model->v, t->gradient, count, step, t->rate, model->network.kernels);
+    if (model->objective->after) model->objective->after(&t->learning, model->raw, step);
     df_ema_step(model->average, model->raw, count, step, c->ema_decay, model->network.kernels);
     model->step = step;
     model->loss_sum += t->loss;

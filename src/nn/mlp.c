@@ -103,24 +103,36 @@ static size_t layer_inputs(const df_network *network, size_t layer)
 
 static size_t layer_outputs(const df_network *network, size_t layer)
 {
-    return layer + 1 == network->linears ? network->config.dim : network->config.hidden;
+    return layer + 1 == network->linears ? network->outputs : network->config.hidden;
 }
 
-static void add_tensor(df_network *network, size_t layer, const char *kind, size_t rows, size_t columns)
+size_t df_network_add_extra(df_network *network, const char *name, size_t rows, size_t columns)
 {
     df_tensor *tensor = &network->tensors[network->tensor_count++];
-    /* as in nn.Sequential, activations between */
-    snprintf(tensor->name, sizeof tensor->name, "%zu.%s", 2 * layer, kind);
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
     tensor->rows = rows;
     tensor->columns = columns;
     tensor->offset = network->parameter_count;
     network->parameter_count += rows * (columns ? columns : 1);
+    return tensor->offset;
+}
+
+static void add_tensor(df_network *network, size_t layer, const char *kind, size_t rows, size_t columns)
+{
+    char name[32]; /* as in nn.Sequential, activations between */
+    snprintf(name, sizeof name, "%zu.%s", 2 * layer, kind);
+    df_network_add_extra(network, name, rows, columns);
 }
 
 df_status df_network_init(df_network *network, const df_network_config *config, uint64_t seed, df_arena *arena,
                           df_error *error)
 {
-    *network = (df_network){.config = *config, .kernels = df_kernels_get()};
+    *network = (df_network){.config = *config, .kernels = df_kernels_get(),
+                            .outputs = config->dim * (config->outputs_each ? config->outputs_each : 1)};
+    if (config->absent) {
+        DF_NEW(arena, network->tensors, DF_EXTRAS, error);
+        return DF_OK;
+    }
     const df_embedding points = point_embedding(network);
     network->point_frequency_count = points.waves * points.inputs;
     network->frequency_count = network->point_frequency_count + level_waves(config);
@@ -130,7 +142,7 @@ df_status df_network_init(df_network *network, const df_network_config *config, 
     const df_embedding level = level_embedding(network);
     network->features = point_embeddings(network) * df_embedding_width(&points) + df_embedding_width(&level);
     network->linears = config->layers + (config->block == DF_RESIDUAL) + 1;
-    DF_NEW(arena, network->tensors, 2 * network->linears, error);
+    DF_NEW(arena, network->tensors, 2 * network->linears + DF_EXTRAS, error);
     for (size_t l = 0; l < network->linears; l++) {
         add_tensor(network, l, "weight", layer_outputs(network, l), layer_inputs(network, l));
         add_tensor(network, l, "bias", layer_outputs(network, l), 0);
@@ -140,6 +152,11 @@ df_status df_network_init(df_network *network, const df_network_config *config, 
 
 void df_network_start(const df_network *network, df_real *parameters, uint64_t seed)
 {
+    for (size_t i = 2 * network->linears; i < network->tensor_count; i++) {
+        const df_tensor *extra = &network->tensors[i];
+        for (size_t j = 0; j < extra->rows * (extra->columns ? extra->columns : 1); j++)
+            parameters[extra->offset + j] = 0;
+    }
     for (size_t l = 0; l < network->linears; l++) {
         const bool zero = l + 1 == network->linears && !network->config.random_output;
         const double bound = zero ? 0 : 1 / sqrt((double)layer_inputs(network, l));
@@ -175,7 +192,7 @@ df_status df_pass_init(df_pass *pass, const df_network *network, size_t rows, df
     *pass = (df_pass){0};
     DF_NEW(arena, pass->features, rows * network->features, error);
     DF_NEW(arena, pass->d_features, rows * network->features, error);
-    DF_NEW(arena, pass->output, rows * network->config.dim, error);
+    DF_NEW(arena, pass->output, rows * network->outputs, error);
     DF_NEW(arena, pass->z, hidden, error);
     DF_NEW(arena, pass->d_z, hidden, error);
     DF_NEW(arena, pass->d_h, hidden, error);

@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-static const char *const schedules[] = {"linear", "scaled-linear", "cosine", NULL};
+static const char *const schedules[] = {"linear", "scaled-linear", "cosine", "sub-vp", "geometric", "flow", "gvp",
+                                        NULL};
 
 #define AT(member) .offset = offsetof(df_schedule_config, member)
 
@@ -22,6 +23,10 @@ const df_option df_schedule_options[] = {
     {.name = "beta-end", .kind = DF_NUMBER, AT(beta_end), .value = "0.02", .low = 1e-9, .high = 0.999, .shown = "B",
      .also = "ubeta", .help = "last beta of a linear schedule, as for T = 1000"},
     {.name = "betas-as-given", .kind = DF_FLAG, AT(betas_as_given), .help = "do not multiply the betas by 1000/T"},
+    {.name = "sigma-start", .kind = DF_NUMBER, AT(sigma_start), .value = "0.01", .low = 1e-6, .high = 1e6, .shown = "S",
+     .help = "first sigma/alpha of the geometric schedule"},
+    {.name = "sigma-end", .kind = DF_NUMBER, AT(sigma_end), .value = "20", .low = 1e-6, .high = 1e6, .shown = "S",
+     .help = "its last"},
     {.name = "shift", .kind = DF_NUMBER, AT(shift), .value = "0.3", .low = 1e-3, .high = 1e3, .shown = "F",
      .help = "multiply sigma/alpha of every step; below 1 dwells on fine detail"},
     {.name = "zero-terminal-snr", .kind = DF_FLAG, AT(zero_terminal_snr), .also = "rescale-betas-zero-snr",
@@ -36,7 +41,7 @@ static double linear_beta(const df_schedule_config *c, size_t t)
     const double scale = c->betas_as_given ? 1 : 1000 / (double)c->timesteps;
     const double place = c->timesteps > 1 ? (double)(t - 1) / (double)(c->timesteps - 1) : 0;
     const double first = c->beta_start, last = c->beta_end;
-    if (c->beta_schedule == DF_BETA_LINEAR) return scale * (first + place * (last - first));
+    if (c->beta_schedule != DF_BETA_SCALED_LINEAR) return scale * (first + place * (last - first));
     const double root = sqrt(first) + place * (sqrt(last) - sqrt(first));
     return scale * root * root;
 }
@@ -68,28 +73,64 @@ static void remove_terminal_signal(df_schedule *schedule)
     schedule->levels[schedule->steps] = (df_level){0, 1};
 }
 
-df_status df_schedule_init(df_schedule *schedule, const df_schedule_config *config, df_arena *arena, df_error *error)
+static bool has_betas(const df_schedule_config *c)
 {
-    if (config->zero_terminal_snr && config->timesteps < 2)
-        return df_fail(error, DF_USAGE, "--zero-terminal-snr needs at least 2 timesteps");
-    if (config->beta_schedule != DF_BETA_COSINE && !(config->beta_start <= config->beta_end))
-        return df_fail(error, DF_USAGE, "--beta-start %g is above --beta-end %g; noise must grow with t",
-                       config->beta_start, config->beta_end);
-    schedule->steps = config->timesteps;
-    DF_NEW(arena, schedule->levels, schedule->steps + 1, error);
-    schedule->levels[0] = (df_level){1, 0};
-    double signal = 1, noise = 0; /* abar and 1 - abar, each without cancellation */
+    return c->beta_schedule <= DF_BETA_SUB_VP;
+}
+
+/* alpha^2 and sigma^2 of each step as products of 1 - beta, neither with cancellation. */
+static df_status follow_betas(df_schedule *schedule, const df_schedule_config *c, df_error *error)
+{
+    double signal = 1, noise = 0;
     for (size_t t = 1; t <= schedule->steps; t++) {
-        const double b = beta(config, t);
+        const double b = beta(c, t);
         noise = noise * (1 - b) + b;
         signal *= 1 - b;
         if (signal < SIGNAL_LEAST)
             return df_fail(error, DF_USAGE, "nothing of the data is left after step %zu of %zu: alpha-bar is %.2g\n"
                            "  try a lower --beta-end or fewer --timesteps", t, schedule->steps, signal);
-        schedule->levels[t] = (df_level){sqrt(signal), sqrt(noise)};
+        schedule->levels[t] = (df_level){sqrt(signal), c->beta_schedule == DF_BETA_SUB_VP ? noise : sqrt(noise)};
     }
-    if (config->zero_terminal_snr) remove_terminal_signal(schedule);
-    /* Whatever the shift, this also takes alpha^2 + sigma^2 back to 1 after many rounded products. */
+    if (c->zero_terminal_snr) remove_terminal_signal(schedule);
+    return DF_OK;
+}
+
+static df_level level_without_betas(const df_schedule_config *c, size_t t)
+{
+    const double steps = (double)c->timesteps, u = (double)t / (steps + 1);
+    const double place = c->timesteps > 1 ? (double)(t - 1) / (steps - 1) : 1;
+    df_level level;
+    switch (c->beta_schedule) {
+    case DF_BETA_FLOW: return (df_level){1 - u, u};
+    case DF_BETA_GVP: df_sincos(DF_PI / 2 * u, &level.sigma, &level.alpha); return level;
+    default: return (df_level){1, c->sigma_start * df_pow(c->sigma_end / c->sigma_start, place)};
+    }
+}
+
+static df_status check_schedule(const df_schedule_config *c, df_error *error)
+{
+    if (c->zero_terminal_snr && !(has_betas(c) && c->beta_schedule != DF_BETA_SUB_VP))
+        return df_fail(error, DF_USAGE, "--zero-terminal-snr is for the schedules linear, scaled-linear and cosine");
+    if (c->zero_terminal_snr && c->timesteps < 2)
+        return df_fail(error, DF_USAGE, "--zero-terminal-snr needs at least 2 timesteps");
+    if (has_betas(c) && c->beta_schedule != DF_BETA_COSINE && !(c->beta_start <= c->beta_end))
+        return df_fail(error, DF_USAGE, "--beta-start %g is above --beta-end %g; noise must grow with t",
+                       c->beta_start, c->beta_end);
+    if (c->beta_schedule == DF_BETA_GEOMETRIC && !(c->timesteps == 1 || c->sigma_start < c->sigma_end))
+        return df_fail(error, DF_USAGE, "--sigma-start %g is not below --sigma-end %g; noise must grow with t",
+                       c->sigma_start, c->sigma_end);
+    return DF_OK;
+}
+
+df_status df_schedule_init(df_schedule *schedule, const df_schedule_config *config, df_arena *arena, df_error *error)
+{
+    DF_TRY(check_schedule(config, error));
+    schedule->steps = config->timesteps;
+    DF_NEW(arena, schedule->levels, schedule->steps + 1, error);
+    schedule->levels[0] = (df_level){1, 0};
+    if (has_betas(config)) DF_TRY(follow_betas(schedule, config, error));
+    else for (size_t t = 1; t <= schedule->steps; t++) schedule->levels[t] = level_without_betas(config, t);
+    /* Whatever the shift, this also takes alpha^2 + sigma^2 to 1. */
     for (size_t t = 1; t <= schedule->steps; t++) {
         const df_level level = schedule->levels[t];
         schedule->levels[t] = df_level_from_ratio(level.alpha > 0 ? config->shift * level.sigma / level.alpha

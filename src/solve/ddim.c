@@ -64,4 +64,6 @@ static const df_sampler sampler = {
 const df_paper df_paper_ddim = {
     .key = "ddim", .title = "Denoising Diffusion Implicit Models", .authors = "Song, Meng, Ermon", .venue = "ICLR 2021",
     .arxiv = "2010.02502", .year = 2021, .brings = "few steps without noise, and a latent for every point",
+    .claim = "the same walk without noise is a solver of order 1, encodes points, and finds them again",
+    .check = "build/tests/claim_ddim build/diffuse FOLDER, in make test",
     .samplers = (const df_sampler *const[]){&sampler, NULL}};
