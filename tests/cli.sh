@@ -106,7 +106,7 @@ t 2 "did you mean 'tiny-diffusion'\?" train moons --preset tiny -o x
 t 2 "'ncsn' is not known; \`diffuse list methods\`" train moons --method ncsn -o x
 t 2 "it can be .*ddpm" sample "$model" --sampler nonsense
 t 2 "did you mean 'ddim'\?" sample "$model" --sampler ddimm
-t 2 'it can be karras, leading, linspace, trailing or quad' sample "$model" --timestep-spacing even
+t 2 'it can be karras, leading, linspace, trailing, quad or flow' sample "$model" --timestep-spacing even
 t 2 '--eta is an option of another sampler' sample "$model" --sampler ddpm --eta 1
 t 2 'add --sampler ddim' sample "$model" --sampler ddpm --eta=1
 t 2 'add --sampler ddpm' sample "$model" --variance-type fixed-large

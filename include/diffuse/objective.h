@@ -36,6 +36,8 @@ typedef struct df_objective {
 
     /* Pairs anew the n <= DF_ROWS examples x0 and eps of a block, of which x is not yet made. */
     void (*couple)(df_learning *learning, size_t n);
+    /* The path of a model whose ODE pairs each point with the noise it comes from; NULL: none. */
+    const char *(*pairs_from)(const void *options);
     /* With these options noise and data are not independent. */
     bool (*coupled)(const void *options);
 

@@ -21,7 +21,9 @@ typedef struct df_paper {
 /* To add a paper: write src/ROOM/key.c from its neighbour, add X(key) here and [key] to REFERENCES.md. */
 #define DF_PAPERS(X) \
     X(ddpm)          \
-    X(ddim)
+    X(ddim)          \
+    X(flow_matching) \
+    X(sit)
 
 #define X(key) extern const df_paper df_paper_##key;
 DF_PAPERS(X)

@@ -48,6 +48,7 @@ typedef struct df_sampler {
     const char *name, *about;
     double order;            /* of the error per whole walk in the step size, 0: stochastic */
     bool all_steps;          /* without --steps: one for every step of the model's schedule, else 50 */
+    int spacing;             /* the grid it is at home on, of enum df_spacing */
     bool needs_independent;  /* correct only when noise and data were independent in training */
     const df_option *options;
     size_t options_size;     /* of the struct that `options` describes; at most DF_SAMPLER_OPTIONS */
@@ -67,7 +68,9 @@ enum { DF_SAMPLER_OPTIONS = 256, DF_SAMPLER_MEMORY = 8, DF_PILOT_ROWS = 1024 };
 
 /* ---- core/grid.c ---- */
 
-enum df_spacing { DF_SPACING_KARRAS, DF_SPACING_LEADING, DF_SPACING_LINSPACE, DF_SPACING_TRAILING, DF_SPACING_QUAD };
+enum df_spacing {
+    DF_SPACING_KARRAS, DF_SPACING_LEADING, DF_SPACING_LINSPACE, DF_SPACING_TRAILING, DF_SPACING_QUAD, DF_SPACING_FLOW
+};
 
 typedef struct df_grid_config {
     uint64_t steps;
@@ -80,6 +83,7 @@ typedef struct df_grid_config {
  *   leading   1 + floor(k T/N)                                  Song et al., 2010.02502; misses step T
  *   linspace  1 + round(k (T-1)/(N-1))                          Nichol & Dhariwal, 2102.09672
  *   trailing  round(T - k T/N)                                  Lin et al., 2305.08891
+ *   flow      sigma/(alpha+sigma) in equal steps to 0           Lipman et al., 2210.02747
  *   quad      round(T ((k+1)/N)^2), distinct                    Song et al., 2010.02502, from T instead of 0.8 T */
 df_status df_grid_init(df_level *levels, const df_grid_config *config, const df_schedule *schedule,
                        df_error *error) DF_MUST_CHECK;

@@ -138,7 +138,8 @@ static df_status find_floor(job *j, df_arena *arena, df_error *error)
     df_cloud cloud;
     df_mixture raw, scaled;
     j->floor = -1;
-    if (!shape || model->objective->block || model->config.scaling == DF_SCALE_PER_COLUMN || j->out.quiet) return DF_OK;
+    if (!shape || model->objective->block || model->denoiser.coupled) return DF_OK;
+    if (model->config.scaling == DF_SCALE_PER_COLUMN || j->out.quiet) return DF_OK;
     DF_TRY(df_cloud_open(&cloud, arena, shape, model->config.noise < 0 ? shape->noise : model->config.noise, error));
     if (!(cloud.noise > 0) || !df_cloud_node_count(&cloud)) return DF_OK;
     DF_TRY(df_cloud_mixture(&raw, arena, &cloud, df_cloud_node_count(&cloud), error));

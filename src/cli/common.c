@@ -24,7 +24,7 @@ const char *output_path(const output_options *options)
 }
 
 #define AT(member) .offset = offsetof(df_grid_config, member)
-static const char *const spacings[] = {"karras", "leading", "linspace", "trailing", "quad", NULL};
+static const char *const spacings[] = {"karras", "leading", "linspace", "trailing", "quad", "flow", NULL};
 const df_option grid_table[] = {
     {.name = "steps", .kind = DF_COUNT, AT(steps), .value = "0", .low = 0, .high = 1e6, .shown = "N",
      .also = "num-inference-steps sampling-timesteps",
@@ -202,6 +202,7 @@ df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid,
                     uint64_t steps, const df_schedule *schedule, df_arena *arena, df_error *error)
 {
     static const char *const of_karras[] = {"sigma-min", "sigma-max", "rho", NULL};
+    if (!df_settings_given(given, "timestep-spacing")) grid->spacing = sampler->spacing;
     if (grid->steps == 0) {
         grid->steps = sampler->all_steps ? schedule->steps : steps;
         if (sampler->all_steps && !df_settings_given(given, "timestep-spacing")) grid->spacing = DF_SPACING_TRAILING;

@@ -10,6 +10,13 @@ static df_level karras(const df_grid_config *c, size_t i)
     return df_level_from_ratio(df_pow(from + place * (to - from), c->rho));
 }
 
+/* The k-th level from clean data, of `steps` to the most noisy one. */
+static df_level flow(df_level most, size_t k, size_t steps)
+{
+    const double u = most.sigma / (most.alpha + most.sigma) * (double)k / (double)steps;
+    return df_level_from_ratio(u / (1 - u));
+}
+
 static size_t nearest(double value)
 {
     return (size_t)floor(value + 0.5);
@@ -56,6 +63,14 @@ df_status df_grid_init(df_level *levels, const df_grid_config *c, const df_sched
         DF_TRY(check_range(c, schedule, error));
         for (size_t i = 0; i < steps; i++) levels[i] = karras(c, i);
         return DF_OK;
+    }
+    if (c->spacing == DF_SPACING_FLOW) {
+        const df_level least = schedule->levels[1], most = schedule->levels[schedule->steps];
+        for (size_t k = 1; k <= steps; k++) levels[steps - k] = flow(most, k, steps);
+        if (df_log_ratio(levels[steps - 1]) >= df_log_ratio(least)) return DF_OK;
+        return df_fail(error, DF_USAGE, "--steps %zu with --timestep-spacing flow ends at sigma/alpha %g, below the "
+                       "least level of the model, %g", steps, levels[steps - 1].sigma / levels[steps - 1].alpha,
+                       least.sigma / least.alpha);
     }
     if (steps > schedule->steps) return refuse_too_many(c, schedule, error);
     size_t before = 0;

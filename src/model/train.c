@@ -53,6 +53,39 @@ static df_status split(df_training *t, const df_data *data, df_arena *arena, df_
     return DF_OK;
 }
 
+/* Noise joined to data by the ODE of another model, from its most noisy level to its least. */
+static df_status make_pairs(df_training *t, const char *path, df_arena *arena, df_error *error)
+{
+    enum { STEPS = 32 };
+    df_learning *l = &t->learning;
+    df_model *other;
+    double *x, *noise;
+    const size_t dim = t->model->dim;
+    DF_NEW(arena, other, 1, error);
+    DF_TRY(df_model_load(other, arena, path, error));
+    if (other->dim != dim)
+        return df_fail(error, DF_INPUT, "%s makes points of %zu columns, and the data have %zu", path, other->dim, dim);
+    DF_NEW(arena, x, l->rows * dim, error);
+    DF_NEW(arena, noise, l->rows * dim, error);
+    const df_denoiser denoiser = df_model_denoiser(other);
+    df_flow flow = {.denoiser = &denoiser, .from = denoiser.most.sigma / denoiser.most.alpha,
+                    .to = denoiser.least.sigma / denoiser.least.alpha, .steps = STEPS};
+    if (!(denoiser.most.alpha > 0))
+        return df_fail(error, DF_INPUT, "%s ends in pure noise, from where its ODE cannot be followed", path);
+    DF_TRY(df_flow_init(&flow, arena, error));
+    df_normal_rows(noise, l->rows, dim, (df_place){.seed = l->seed, .purpose = DF_FOR_METHOD});
+    for (size_t r = 0; r < l->rows; r += DF_ROWS) {
+        const size_t n = l->rows - r < DF_ROWS ? l->rows - r : DF_ROWS;
+        for (size_t i = r * dim; i < (r + n) * dim; i++) x[i] = noise[i] / denoiser.most.alpha;
+        df_flow_run(&flow, x + r * dim, NULL, n);
+    }
+    df_transform_undo(&other->transform, x, l->rows);
+    df_transform_apply(&t->model->transform, x, l->rows);
+    l->data = x;
+    l->noise = noise;
+    return DF_OK;
+}
+
 df_status df_training_init(df_training *t, df_model *model, const df_data *data, df_arena *arena, df_error *error)
 {
     const df_config *c = &model->config;
@@ -63,6 +96,10 @@ df_status df_training_init(df_training *t, df_model *model, const df_data *data,
                                 .label = (df_label)c->label, .schedule = &model->schedule, .seed = c->seed,
                                 .batch = c->batch_size, .state = model->state};
     DF_TRY(split(t, data, arena, error));
+    if (t->held_out && model->denoiser.coupled)
+        return df_fail(error, DF_USAGE, "--holdout measures the loss with independent noise, and here it is coupled");
+    const char *other = model->objective->pairs_from ? model->objective->pairs_from(model->objective_options) : NULL;
+    if (other) DF_TRY(make_pairs(t, other, arena, error));
     DF_TRY(df_learning_init(&t->learning, arena, error));
     DF_NEW(arena, t->gradient, count, error);
     t->weights = (df_weights){.parameters = model->raw};
