@@ -78,6 +78,14 @@ const char *grouped(uint64_t count);
 /* "1 point", "2,000 points", in the same buffers. */
 const char *plural(uint64_t count, const char *noun);
 
+/* ---- screen.c ---- */
+
+/* Refuses a terminal that cannot show braille, and says what to do otherwise. */
+df_status check_terminal(const char *otherwise, df_error *error);
+
+/* In letters; 80 by 24 when it does not say. */
+void terminal_size(size_t *width, size_t *height);
+
 /* ---- models as samplers see them ---- */
 
 /* The probability-flow ODE behind likelihoods: cut-offs in sigma/alpha, and Runge-Kutta steps. */
