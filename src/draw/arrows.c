@@ -32,6 +32,7 @@ static df_status typical_score(double *typical, const df_field *f, df_arena *are
 /* Grid points from one arrow to the next. */
 static size_t stride(double pixels, double wanted, size_t count)
 {
+    if (pixels >= wanted) return 1;
     return pixels * (double)count <= wanted ? count : (size_t)ceil(wanted / pixels - 1e-9);
 }
 
