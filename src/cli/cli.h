@@ -86,6 +86,16 @@ df_status check_terminal(const char *otherwise, df_error *error);
 /* In letters; 80 by 24 when it does not say. */
 void terminal_size(size_t *width, size_t *height);
 
+/* ---- watch.c ---- */
+
+/* Pictures of a model in training, on the terminal of standard error. Training computes the same with and without. */
+typedef struct watch watch;
+
+df_status watch_open(watch **opened, df_model *model, df_arena *arena, df_error *error);
+
+/* Draws over the last picture and leaves the cursor on the line below. */
+void watch_show(watch *w);
+
 /* ---- models as samplers see them ---- */
 
 /* The probability-flow ODE behind likelihoods: cut-offs in sigma/alpha, and Runge-Kutta steps. */

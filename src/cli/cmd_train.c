@@ -16,7 +16,7 @@ typedef struct options {
     const char *preset, *resume, *log;
     uint64_t save_every, seeds;
     double time_limit;
-    bool dry_run;
+    bool dry_run, watch;
 } options;
 
 #define AT(member) .offset = offsetof(options, member)
@@ -34,6 +34,8 @@ static const df_option table[] = {
      .help = "train K models, with seeds from --seed on"},
     {.name = "time-limit", .kind = DF_NUMBER, AT(time_limit), .value = "0", .low = 0, .high = 1e9,
      .shown = "SECONDS", .help = "stop after so long, leaving a checkpoint; 0: no limit"},
+    {.name = "watch", .kind = DF_FLAG, AT(watch), .not_with = "dry-run",
+     .help = "on a terminal: draw samples of the model while it learns"},
     {.name = "dry-run", .kind = DF_FLAG, AT(dry_run), .help = "show all settings and the size of the model, and stop"},
     {0}};
 #undef AT
@@ -49,7 +51,9 @@ typedef struct job {
     const char *path, *log_path;
     FILE *log;
     bool log_failed;
-    double started, shown, loss; /* seconds; seconds; mean since the last row of the log, or so far */
+    watch *watch;                /* NULL: nobody watches */
+    double started, shown, pause; /* seconds: when progress was shown, and for how long it is then not */
+    double loss;                 /* mean since the last row of the log, or so far */
     double floor;                /* the exact denoiser's loss; negative: not known */
     uint64_t started_at;
 } job;
@@ -157,13 +161,24 @@ static double excess_loss(job *j)
     return df_learning_evaluate(l, &j->model.denoiser.weights, l->data, floor_rows(j)) - j->floor;
 }
 
+/* Pictures take at most a tenth of the time. */
+static void show_picture(job *j)
+{
+    const double before = seconds();
+    watch_show(j->watch);
+    j->shown = seconds();
+    j->pause = 9 * (j->shown - before) > 0.2 ? 9 * (j->shown - before) : 0.2;
+}
+
 static void show_progress(job *j)
 {
     const df_model *model = &j->model;
     const double now = seconds();
     const bool last = model->step == model->config.train_steps;
-    if (j->out.quiet || !isatty(2) || (now - j->shown < 0.1 && !last)) return;
+    if (j->out.quiet || !isatty(2) || (now - j->shown < j->pause && !last)) return;
     j->shown = now;
+    j->pause = 0.1;
+    if (j->watch) show_picture(j);
     const uint64_t done = model->step - j->started_at, left = model->config.train_steps - model->step;
     const double rate = (double)done / (now - j->started + 1e-9);
     const uint64_t within = model->step % model->config.log_every;
@@ -360,6 +375,7 @@ static df_status run_one(job *j, df_arena *arena, df_error *error)
         return DF_OK;
     }
     DF_TRY(find_floor(j, arena, error));
+    if (j->own.watch) DF_TRY(watch_open(&j->watch, &j->model, arena, error));
     catch_signals();
     DF_TRY(open_log(j, arena, error));
     const df_status status = loop(j, error);
@@ -479,6 +495,11 @@ static df_status check(const job *j, df_error *error)
     if (j->own.seeds > 1 && j->own.dry_run) return df_fail(error, DF_USAGE, "--seeds cannot go with --dry-run");
     if (j->own.seeds > 1 && j->own.time_limit > 0)
         return df_fail(error, DF_USAGE, "--time-limit cannot go with --seeds, as each model would need its own time");
+    if (j->own.watch && (j->out.quiet || !isatty(2)))
+        return df_fail(error, DF_USAGE, "--watch draws on a terminal, and %s\n  drop %s",
+                       j->out.quiet ? "--quiet wants nothing there" : "standard error is none",
+                       j->out.quiet ? "one of the two" : "--watch, or follow the log: --log run.csv");
+    if (j->own.watch) DF_TRY(check_terminal("train without --watch", error));
     DF_TRY(check_data_options(j->model.config.data, &j->settings.config, error));
     DF_TRY(check_schedule_options(&j->settings.schedule, error));
     return check_network_options(&j->settings.network, error);
