@@ -394,11 +394,11 @@ ok "a grid around the data" rows 5 "$out"
 
 t 0 'against 8gaussians; displacement: median distance from DDIM in 40 steps' compare exact:8gaussians --samplers ddim,ddpm,ddim:eta=1 --steps 5,40 --fine-steps 40 -n 100 -o table.csv
 cp "$out" table
-ok "rows of the table" rows 7 table
-ok "rows of the file" rows 7 table.csv
+ok "rows of the table" rows 8 table
+ok "rows of the file" rows 8 table.csv
 ok "columns" is "$(head -n 1 table.csv)" model,sampler,steps,calls,thickness,off_shape,ks,sliced_w2,displacement
 ok "what was compared" is "$(sed 1d table.csv | cut -d, -f1-4 | tr '\n' ' ')" \
-    'exact:8gaussians,ddim,5,5 exact:8gaussians,ddim,40,40 exact:8gaussians,ddpm,5,5 exact:8gaussians,ddpm,40,40 exact:8gaussians,ddim:eta=1,5,5 exact:8gaussians,ddim:eta=1,40,40 '
+    'exact:8gaussians,ddim,5,5 exact:8gaussians,ddim,40,40 exact:8gaussians,ddpm,5,5 exact:8gaussians,ddpm,40,40 exact:8gaussians,ddim:eta=1,5,5 exact:8gaussians,ddim:eta=1,40,40 8gaussians,floor,0,0 '
 ok "the fine solution is 0 from itself" is "$(sed -n 3p table.csv | cut -d, -f9)" 0
 ok "fewer steps are not" below 0 "$(sed -n 2p table.csv | cut -d, -f9)"
 ok "a measure that is not available has an empty cell" has ',5,5,,,,[0-9]' table.csv
@@ -406,11 +406,13 @@ ok "and a dash in the table" has ' ddim +5 +5 +- +- +- +[0-9]' table
 t 0 '' compare exact:8gaussians --samplers ddim,ddim:eta=0 --steps 7 -n 64 --fine-steps 10 -q -o -
 ok "the same starts, the same points" is "$(sed -n 2p "$out" | cut -d, -f3-)" "$(sed -n 3p "$out" | cut -d, -f3-)"
 t 0 '' compare "$model" "$(loaded file)" --against "$roll" --samplers ddim --steps 5 -n 640 --fine-steps 10 -q -o -
-ok "two models, one line each" rows 3 "$out"
+ok "two models, one line each, and no floor of a file" rows 3 "$out"
 t 0 '' compare "$model" --samplers ddim --steps 5 -n 100 --fine-steps 10 --seeds 3 -q -o -
 ok "columns with seeds" has '^model,sampler,steps,calls,thickness,thickness_least,thickness_most,.*,displacement,displacement_least,displacement_most$' "$out"
 cp "$out" three.csv
 for seed in 0 1 2; do d compare "$model" --samplers ddim --steps 5 -n 100 --fine-steps 10 -s $seed -q -o - && sed -n 2p "$out" | cut -d, -f9; done | sort -g >displacements
+ok "the floor is last" has '^swissroll,floor,0,0,[0-9.]+,.*,,,$' three.csv
+ok "the floor is what true points get" below "$(sed -n 3p three.csv | cut -d, -f14)" "$(sed -n 2p three.csv | cut -d, -f14)"
 ok "median, least and most of the seeds" is "$(sed -n 2p three.csv | cut -d, -f17-19)" "$(sed -n '2p;1p;3p' displacements | awk 'NR == 1 { a = $1 } NR == 2 { b = $1 } NR == 3 { print b "," a "," $1 }')"
 t 0 '' compare "$model" --samplers ddim --steps 5 -n 100 --fine-steps 10 --seeds 3 -q
 ok "a table with seeds" has ' [0-9.]+ \([0-9.]+-[0-9.]+\)$' "$out"

@@ -227,6 +227,7 @@ static double median_distance(const double *x, const double *y, size_t n, size_t
     return df_median(distances, scratch, n);
 }
 
+/* `fine`: where the same starts go in a fine solution; NULL: there is none. */
 static df_status measure(double values[MEASURES], job *j, const double *x, const double *fine, df_arena *arena,
                          df_error *error)
 {
@@ -244,7 +245,7 @@ static df_status measure(double values[MEASURES], job *j, const double *x, const
     values[1] = fit.off_shape;
     values[2] = fit.ks;
     DF_TRY(df_sliced_w2(&values[3], arena, &pair, error));
-    values[4] = median_distance(x, fine, n, dim, scratch, scratch + n);
+    values[4] = fine ? median_distance(x, fine, n, dim, scratch, scratch + n) : MISSING;
     return DF_OK;
 }
 
@@ -294,12 +295,12 @@ static void print_cell(job *j, double *values)
     printf(seeds > 1 ? " %26s" : " %12s", cell);
 }
 
-static df_status print_row(job *j, const df_subject *s, const contender *c, uint64_t steps, uint64_t calls,
+static df_status print_row(job *j, const char *name, const char *label, uint64_t steps, uint64_t calls,
                            double values[SEEDS_MOST][MEASURES], df_error *error)
 {
-    df_text_add(&j->file, "%s,%s,%llu,%llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
+    df_text_add(&j->file, "%s,%s,%llu,%llu", name, label, (unsigned long long)steps, (unsigned long long)calls);
     if (has_table(j))
-        printf("%-22s %-18s %6llu %6llu", s->name, c->label, (unsigned long long)steps, (unsigned long long)calls);
+        printf("%-22s %-18s %6llu %6llu", name, label, (unsigned long long)steps, (unsigned long long)calls);
     for (size_t m = 0; m < MEASURES; m++) {
         double of_seeds[SEEDS_MOST];
         for (size_t k = 0; k < j->own.seeds; k++) of_seeds[k] = values[k][m];
@@ -325,7 +326,24 @@ static df_status run_row(job *j, const df_subject *s, const contender *c, uint64
         df_arena_free(&arena);
         if (status != DF_OK) return status;
     }
-    return print_row(j, s, c, steps, calls, values, error);
+    return print_row(j, s->name, c->label, steps, calls, values, error);
+}
+
+/* What true points get, other ones for each seed: no sampler can be expected to do better. */
+static df_status run_floor(job *j, df_error *error)
+{
+    static double values[SEEDS_MOST][MEASURES];
+    const size_t n = j->own.points;
+    if (!j->reference.shape) return DF_OK;
+    for (uint64_t k = 0; k < j->own.seeds; k++) {
+        df_arena arena = {0};
+        double *x = df_alloc(&arena, n * j->reference.dim, sizeof *x, error);
+        if (x) df_reference_points(&j->reference, (k + 1) * n, n, x);
+        const df_status status = x ? measure(values[k], j, x, NULL, &arena, error) : DF_LIMIT;
+        df_arena_free(&arena);
+        if (status != DF_OK) return status;
+    }
+    return print_row(j, j->reference.name, "floor", 0, 0, values, error);
 }
 
 static df_status run_subject(job *j, const df_subject *s, df_arena *arena, df_error *error)
@@ -358,6 +376,7 @@ static df_status run_all(job *j, df_arena *arena, df_error *error)
 {
     print_header(j);
     for (size_t i = 0; i < j->subject_count; i++) DF_TRY(run_subject(j, &j->subjects[i], arena, error));
+    DF_TRY(run_floor(j, error));
     return j->out.output ? write_file(j, error) : DF_OK;
 }
 
@@ -390,6 +409,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 static void help(df_text *out, words typed)
 {
     (void)typed;
+    df_text_add(out, "One row for each model, sampler and number of steps; the last, of a shape, is the floor: what as many\n"
+                     "true points get.\n");
     help_table(out, "Options", table);
     help_table(out, "Steps", grid_table + 1);
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);

@@ -200,6 +200,7 @@ typedef struct comparison {
     size_t columns, model, sampler, calls;
     record *records;
     size_t count;
+    record *floor; /* the row of the floor; NULL: none */
 } comparison;
 
 static size_t find_name(const comparison *c, const char *name)
@@ -213,12 +214,14 @@ static df_status read_comparison(comparison *c, plot_source *s, df_arena *arena,
 {
     char *at = s->bytes, *fields[FIELDS_MOST];
     size_t lines = 0, number = 1;
+    record *floor;
     for (const char *p = s->bytes; *p; p++) lines += *p == '\n';
     c->columns = cut_line(&at, c->names);
     c->model = find_name(c, "model");
     c->sampler = find_name(c, "sampler");
     c->calls = find_name(c, "calls");
     DF_NEW(arena, c->records, lines + 1, error);
+    DF_NEW(arena, floor, 1, error);
     while (*at) {
         record *r = &c->records[c->count++];
         const size_t count = cut_line(&at, fields);
@@ -230,6 +233,12 @@ static df_status read_comparison(comparison *c, plot_source *s, df_arena *arena,
         r->sampler = fields[c->sampler];
         for (size_t k = 0; k < count; k++)
             if (!df_parse_double(fields[k], &r->values[k])) r->values[k] = MISSING;
+        if (strcmp(r->sampler, "floor") == 0) {
+            c->floor = floor;
+            *floor = *r;
+            c->count--;
+            continue;
+        }
         if (isnan(r->values[c->calls]))
             return df_fail(error, DF_INPUT, "%s:%zu: '%.40s' is not a number of calls", s->path, number,
                            fields[c->calls]);
@@ -247,7 +256,7 @@ static bool ends_in(const char *name, const char *end)
 /* A column of quality: of numbers, and none that belongs to another one. */
 static bool is_measure(const comparison *c, size_t column)
 {
-    static const char *const others[] = {"_least", "_most", "_floor", "_spread", NULL};
+    static const char *const others[] = {"_least", "_most", NULL};
     const char *name = c->names[column];
     if (column == c->model || column == c->sampler || column == c->calls || strcmp(name, "steps") == 0) return false;
     for (const char *const *end = others; *end; end++)
@@ -333,13 +342,12 @@ static df_status fill_line(df_line *line, const comparison *c, size_t first, siz
     return DF_OK;
 }
 
-static df_status add_floor(df_line *line, const comparison *c, size_t measure)
+static size_t add_floor(df_line *line, const comparison *c, size_t measure)
 {
-    const size_t floor = column_with(c, measure, "_floor");
-    if (floor >= c->columns || isnan(c->records[0].values[floor])) return DF_OK;
-    *line = (df_line){.name = "floor: what true points get", .count = 1, .style = DF_LINE_FLOOR,
-                      .x = &c->records[0].values[c->calls], .y = &c->records[0].values[floor]};
-    return DF_OK;
+    if (!c->floor || isnan(c->floor->values[measure])) return 0;
+    *line = (df_line){.name = "floor: true points", .count = 1, .style = DF_LINE_FLOOR,
+                      .x = &c->floor->values[c->calls], .y = &c->floor->values[measure]};
+    return 1;
 }
 
 static df_status fill_graph(df_graph *graph, const comparison *c, size_t measure, df_arena *arena, df_error *error)
@@ -355,8 +363,7 @@ static df_status fill_graph(df_graph *graph, const comparison *c, size_t measure
         DF_TRY(fill_line(line, c, r, measure, arena, error));
         graph->count++;
     }
-    DF_TRY(add_floor(&lines[graph->count], c, measure));
-    graph->count += lines[graph->count].count;
+    graph->count += add_floor(&lines[graph->count], c, measure);
     graph->lines = lines;
     graph->caption = spoken(c->names[measure], arena, error);
     graph->log_y = is_logarithmic(graph);
