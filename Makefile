@@ -69,6 +69,9 @@ papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained m
 demo: diffuse                 ## train on a swiss roll, sample it, draw it; the result is in build/demo
 	@sh tests/demo.sh $(B)/demo
 
+gallery: diffuse              ## make the pictures of the README again, in data/
+	@sh tests/gallery.sh $(B)/diffuse
+
 asan:                         ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) -s B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" unit
 
@@ -91,6 +94,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib test papers demo asan tsan double valgrind unit clean help diffuse
+.PHONY: lib test gallery papers demo asan tsan double valgrind unit clean help diffuse
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

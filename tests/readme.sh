@@ -66,8 +66,7 @@ done
 # same A B: these two files are equal.
 same() { if cmp -s "$1" "$2"; then pass; else fail "$1 and $2 differ"; fi; }
 
-same "$folder/two.svg" data/roll.svg
-same "$folder/path.svg" data/path.svg
+for picture in $(grep -o '(data/[^)]*\.svg)' README.md | tr -d '()'); do same "$folder/${picture#data/}" "$picture"; done
 
 grep -o '`diffuse data [^`]*`' data/README.md | tr -d '`' >"$folder/data.txt"
 while IFS= read -r line; do

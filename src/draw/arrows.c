@@ -36,6 +36,12 @@ static size_t stride(double pixels, double wanted, size_t count)
     return pixels * (double)count <= wanted ? count : (size_t)ceil(wanted / pixels - 1e-9);
 }
 
+/* The first of those, about half as far from the edge of the grid. */
+static size_t first_of(size_t count, size_t every)
+{
+    return (count - 1 - (count / every - 1) * every) / 2;
+}
+
 /* Of every so many grid points, so that arrows are some way apart. The longest reach almost to the next; lengths
  * grow as |s| / (|s| + typical), for far away from the data scores are without bound. */
 df_status df_add_arrows(df_text *svg, const df_canvas *c, const df_field *f, df_arena *arena, df_error *error)
@@ -46,7 +52,7 @@ df_status df_add_arrows(df_text *svg, const df_canvas *c, const df_field *f, df_
     const double dy = (f->top - f->bottom) / (double)(f->rows - 1) * c->scale;
     const double apart = c->width < 300 ? 13 : 20;
     const size_t every_x = stride(dx, apart, f->columns), every_y = stride(dy, apart, f->rows);
-    const size_t first_x = (f->columns - 1) % every_x / 2, first_y = (f->rows - 1) % every_y / 2;
+    const size_t first_x = first_of(f->columns, every_x), first_y = first_of(f->rows, every_y);
     const double wide = dx * (double)every_x, high = dy * (double)every_y, longest = 0.9 * (wide < high ? wide : high);
     df_text_add(svg, "<path class=\"arrows\" d=\"");
     for (size_t j = first_y; j < f->rows; j += every_y)
