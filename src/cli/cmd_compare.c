@@ -409,8 +409,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 static void help(df_text *out, words typed)
 {
     (void)typed;
-    df_text_add(out, "One row for each model, sampler and number of steps; the last, of a shape, is the floor: what as many\n"
-                     "true points get.\n");
+    df_text_add(out, "One row for each model, sampler and number of steps; the last, of a shape, is the floor: what\n"
+                     "as many true points get.\n");
     help_table(out, "Options", table);
     help_table(out, "Steps", grid_table + 1);
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
