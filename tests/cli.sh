@@ -100,7 +100,7 @@ t 2 'did you mean --steps\?' sample "$model" --num-inference-steps 50
 t 2 'did you mean --sampler\?' sample "$model" --scheduler ddim
 t 2 'did you mean --points\?' sample "$model" --num-samples 5
 t 2 "did you mean 'eps'\?" train moons --prediction-type epsilon -o x
-t 2 'it can be eps, x0 or v' train moons --prediction-type w -o x
+t 2 'it can be eps, x0, v, score or velocity' train moons --prediction-type w -o x
 t 2 "did you mean 'scaled-linear'\?" train moons --beta-schedule scaled_linear -o x
 t 2 "did you mean 'tiny-diffusion'\?" train moons --preset tiny -o x
 t 2 "'ncsn' is not known; \`diffuse list methods\`" train moons --method ncsn -o x
@@ -115,7 +115,7 @@ t 2 'add --sampler ddpm' sample "$model" --variance-type fixed-large
 t 2 "--points is for shapes, and $roll is a file" train "$roll" -n 50 -o x
 t 2 '--noise is for shapes' noise "$roll" --noise 0.1
 t 2 '--columns is for files, and moons is a shape' train moons --columns x -o x
-t 2 '--beta-start is for --beta-schedule linear or scaled-linear' train moons --beta-start 0.1 -o x
+t 2 '--beta-start is for --beta-schedule linear, scaled-linear or sub-vp' train moons --beta-start 0.1 -o x
 t 2 '--betas-as-given is for --beta-schedule linear' noise moons --betas-as-given
 t 2 '--rho is for --timestep-spacing karras' sample "$model" --timestep-spacing quad --rho 3
 t 2 '--frames is for --trajectory' sample "$model" --frames 5

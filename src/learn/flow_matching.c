@@ -92,7 +92,7 @@ typedef struct sampling {
 } sampling;
 
 static const df_option sampling_options[] = {
-    {.name = "method", .kind = DF_CHOICE, .offset = offsetof(sampling, method), .choices = methods, .value = "midpoint",
+    {.name = "method", .kind = DF_CHOICE, .offset = offsetof(sampling, method), .choices = methods, .value = "heun",
      .help = "how the ODE is stepped; euler asks the model once a step, the others twice"},
     {0}};
 
