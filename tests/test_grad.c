@@ -547,17 +547,19 @@ static void *objective_options(const df_objective *objective, const char *assign
     return settings.values;
 }
 
-static void check_loss(df_prediction prediction, const char *options)
+static void check_loss(const char *method, df_prediction prediction, const char *options)
 {
     enum { ROWS = 23, BATCH = DF_ROWS + 7 };
     const df_schedule schedule = schedule_of(20);
-    const df_objective *ddpm = df_find_objective("ddpm", NULL);
+    const df_objective *objective = df_find_objective(method, NULL);
+    const void *values = objective_options(objective, options);
     df_network_config config = blocks_config;
     config.hidden = 5;
+    config.outputs_each = objective->outputs_each;
     loss_rig rig = {.network = network_rig_new(config, 1), .step = 3};
     rig.learning = (df_learning){.network = &rig.network.network,
-                                 .objective = ddpm,
-                                 .options = objective_options(ddpm, options),
+                                 .objective = objective,
+                                 .options = values,
                                  .prediction = prediction,
                                  .label = DF_LABEL_LOG_RATIO,
                                  .schedule = &schedule,
@@ -572,14 +574,15 @@ static void check_loss(df_prediction prediction, const char *options)
     CHECK(loss > 0 && loss == loss_value(&rig));
     const int failed = checks_failed;
     check_gradient(gradient, rig.network.parameters, count, loss_value, &rig);
-    if (checks_failed > failed) fprintf(stderr, "  with prediction %d and %s\n", (int)prediction, options);
+    if (checks_failed > failed) fprintf(stderr, "  with %s, prediction %d and %s\n", method, (int)prediction, options);
 }
 
 static void test_losses(void)
 {
     for (df_prediction prediction = DF_PREDICT_EPS; prediction <= DF_PREDICT_VELOCITY; prediction++) {
-        check_loss(prediction, "loss=simple");
-        check_loss(prediction, "loss=vlb");
+        check_loss("ddpm", prediction, "loss=simple");
+        check_loss("ddpm", prediction, "loss=vlb");
+        check_loss("iddpm", prediction, "loss=vlb");
     }
 }
 

@@ -22,6 +22,7 @@ typedef struct df_paper {
 #define DF_PAPERS(X) \
     X(ddpm)          \
     X(ddim)          \
+    X(iddpm)         \
     X(flow_matching) \
     X(sit)
 

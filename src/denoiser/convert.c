@@ -70,3 +70,9 @@ df_step_back df_step_between(df_level level, df_level to)
     return (df_step_back){.of_x0 = to.alpha * added / s2, .of_x = kept * s2_to / s2, .small = added * s2_to / s2,
                           .large = added};
 }
+
+double df_learned_log_variance(df_step_back back, double output)
+{
+    const double small = back.small > 0 ? back.small : back.large / 2, f = 0.5 * (1 + output);
+    return f * df_log(back.large) + (1 - f) * df_log(small);
+}

@@ -69,18 +69,13 @@ static void tangent(const df_network_denoiser *from, const df_question *question
     }
 }
 
-/* ln S = f ln large + (1 - f) ln small, f = (1 + output) / 2. Nichol & Dhariwal, 2102.09672, eq. 15, as their code maps
- * it; f is free to leave 0 to 1. The step to clean data has no small variance and gets the large one. */
 static void log_variance(const df_network *network, const df_question *question, double *out, const df_real *output)
 {
     const size_t dim = network->config.dim;
     for (size_t r = 0; r < question->n; r++) {
         const df_step_back back = df_step_between(question_level(question, r), *question->to);
-        const double large = df_log(back.large), small = back.small > 0 ? df_log(back.small) : large;
-        for (size_t i = 0; i < dim; i++) {
-            const double f = 0.5 * (1 + (double)output[r * network->outputs + dim + i]);
-            out[r * dim + i] = f * large + (1 - f) * small;
-        }
+        for (size_t i = 0; i < dim; i++)
+            out[r * dim + i] = df_learned_log_variance(back, (double)output[r * network->outputs + dim + i]);
     }
 }
 

@@ -16,16 +16,9 @@
 typedef struct bench {
     const df_bound *bound;
     void *scratch;
-    double *x, *x0, *eps;
+    double *x, *x0, *eps, *log_variance;
     size_t dim;
 } bench;
-
-static double square_distance(const double *a, const double *b, size_t dim)
-{
-    double sum = 0;
-    for (size_t i = 0; i < dim; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
-    return sum;
-}
 
 /* The variance of q(x_before | x, x0). */
 static double posterior_variance(df_level t, df_level before)
@@ -42,31 +35,36 @@ static double prior_kl(const double *x0, df_level t, size_t dim)
     return sum;
 }
 
-/* The term of step i for one point: x0, its noised x, the denoiser's guess. */
-static double step_term(const df_bound *b, size_t i, const double *x0, const double *x, const double *guess, size_t dim)
+/* The variance of the decoder, for a kernel that has none of its own. */
+static double last_variance(const df_bound *b, size_t i)
+{
+    const double variance = b->sampler->kernel(b->options, b->levels[i], b->levels[i + 1]).variance;
+    return variance > 0 || i == 0 ? variance : b->sampler->kernel(b->options, b->levels[i - 1], b->levels[i]).variance;
+}
+
+/* The term of step i for one point: x0, its noised x, the denoiser's guess and its log_variance, used if learned. */
+static double step_term(const df_bound *b, size_t i, const double *x0, const double *x, const double *guess,
+                        const double *log_variance, size_t dim)
 {
     const df_level t = b->levels[i], before = b->levels[i + 1];
     const df_kernel k = b->sampler->kernel(b->options, t, before);
-    const double n = (double)dim;
-    if (i + 1 < b->steps) {
-        const double q = posterior_variance(t, before), p = k.variance;
-        return 0.5 * (n * (df_log(p / q) + q / p - 1) + k.of_x0 * k.of_x0 * square_distance(x0, guess, dim) / p);
-    }
-    const double variance = k.variance > 0 || i == 0 ? k.variance
-        : b->sampler->kernel(b->options, b->levels[i - 1], t).variance;
-    double square = 0;
+    const bool last = i + 1 == b->steps;
+    const double q = posterior_variance(t, before), fixed = k.learned ? 0 : last ? last_variance(b, i) : k.variance;
+    double sum = 0;
     for (size_t d = 0; d < dim; d++) {
-        const double miss = x0[d] - k.of_x0 * guess[d] - k.of_x * x[d];
-        square += miss * miss;
+        const double p = k.learned ? df_exp(log_variance[d]) : fixed;
+        const double miss = last ? x0[d] - k.of_x0 * guess[d] - k.of_x * x[d] : k.of_x0 * (x0[d] - guess[d]);
+        sum += last ? df_log(2 * DF_PI * p) + miss * miss / p : df_log(p / q) + q / p - 1 + miss * miss / p;
     }
-    return 0.5 * (n * df_log(2 * DF_PI * variance) + square / variance);
+    return 0.5 * sum;
 }
 
 static double block_term(bench *b, double *total, size_t i, const double *x0, size_t first, size_t n)
 {
     const df_level level = b->bound->levels[i];
-    const df_question question = {.n = n, .x = b->x, .level = &level};
-    const df_answer answer = {.x0 = b->x0};
+    const df_question question = {.n = n, .x = b->x, .level = &level, .to = &b->bound->levels[i + 1]};
+    const bool learned = b->bound->sampler->kernel(b->bound->options, level, b->bound->levels[i + 1]).learned;
+    const df_answer answer = {.x0 = b->x0, .log_variance = learned ? b->log_variance : NULL};
     const df_denoiser *d = b->bound->denoiser;
     double sum = 0;
     df_normal_rows(b->eps, n, b->dim, (df_place){.seed = b->bound->seed, .index = first, .step = (uint32_t)i + 1,
@@ -74,7 +72,8 @@ static double block_term(bench *b, double *total, size_t i, const double *x0, si
     df_add_noise(b->x, level, x0, b->eps, n * b->dim);
     d->answer(d->self, &question, &answer, b->scratch);
     for (size_t r = 0; r < n; r++) {
-        const double term = step_term(b->bound, i, x0 + r * b->dim, b->x + r * b->dim, b->x0 + r * b->dim, b->dim);
+        const double term = step_term(b->bound, i, x0 + r * b->dim, b->x + r * b->dim, b->x0 + r * b->dim,
+                                      b->log_variance + r * b->dim, b->dim);
         total[r] += term;
         sum += term;
     }
@@ -89,12 +88,16 @@ df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, do
     if (!bound->sampler->kernel)
         return df_fail(error, DF_USAGE, "sampler %s has no variational bound; its steps are not Gaussian",
                        bound->sampler->name);
+    if (bound->sampler->needs_variance && bound->sampler->needs_variance(bound->options) &&
+        !bound->denoiser->knows_variance)
+        return df_fail(error, DF_USAGE, "the learned variance that is asked for is not in this model");
     if (bound->steps == 1 && !(bound->sampler->kernel(bound->options, bound->levels[0], bound->levels[1]).variance > 0))
         return df_fail(error, DF_USAGE,
                        "a chain of one step without noise gives no density, so it has no bound\n  try more steps");
     DF_NEW(arena, b.x, size, error);
     DF_NEW(arena, b.x0, size, error);
     DF_NEW(arena, b.eps, size, error);
+    DF_NEW(arena, b.log_variance, size, error);
     b.scratch = bound->denoiser->scratch(bound->denoiser->self, arena, error);
     if (!b.scratch) return DF_LIMIT;
     *prior = 0;
