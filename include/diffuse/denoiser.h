@@ -93,8 +93,8 @@ typedef struct df_step_back {
 
 df_step_back df_step_between(df_level level, df_level to);
 
-/* ln S = f ln large + (1 - f) ln small, f = (1 + output) / 2, not held to 0 to 1. Nichol & Dhariwal, 2102.09672, eq. 15,
- * as their code maps it. Towards clean data half the large variance stands for the small one. */
+/* ln S = f ln large + (1 - f) ln small, f = (1 + output) / 2, not held to 0 to 1. Nichol & Dhariwal, 2102.09672,
+ * eq. 15, as their code maps it. Towards clean data half the large variance stands for the small one. */
 double df_learned_log_variance(df_step_back back, double output);
 
 /* ---- denoiser/ode.c: the probability-flow ODE ---- */

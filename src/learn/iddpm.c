@@ -92,7 +92,10 @@ static void update_law(df_learning *l, df_real *parameters, uint64_t step)
     double total = 0, sum = 0;
     for (size_t t = 0; t < m.steps; t++) {
         double square = 0;
-        for (size_t k = 0; k < HISTORY; k++) square += (double)m.losses[t * HISTORY + k] * (double)m.losses[t * HISTORY + k];
+        for (size_t k = 0; k < HISTORY; k++) {
+            const double loss = (double)m.losses[t * HISTORY + k];
+            square += loss * loss;
+        }
         if (m.counts[t] < HISTORY) return;
         m.probability[t] = (df_real)sqrt(square);
         total += (double)m.probability[t];
@@ -188,8 +191,8 @@ static double block(df_learning *l, const df_weights *weights, size_t n, double 
 static const df_objective objective = {
     .name = "iddpm", .about = "the mean by the simple loss, the variance of each step by the variational bound",
     .options = learning_options, .options_size = sizeof(learning), .outputs_each = 2,
-    .settings = "beta-schedule=cosine shift=1", .target = target, .time = time, .state_size = state_size, .block = block,
-    .after = update_law};
+    .settings = "beta-schedule=cosine shift=1", .target = target, .time = time, .state_size = state_size,
+    .block = block, .after = update_law};
 
 const df_paper df_paper_iddpm = {
     .key = "iddpm", .title = "Improved Denoising Diffusion Probabilistic Models", .authors = "Nichol, Dhariwal",
