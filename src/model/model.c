@@ -80,7 +80,10 @@ df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
 
 void df_model_refresh(df_model *model)
 {
+    const df_objective *objective = model->objective;
     df_weights_refresh(&model->network, &model->denoiser.weights);
+    if (objective->reschedule)
+        objective->reschedule(&model->schedule, &model->network, model->average, model->objective_options);
 }
 
 df_denoiser df_model_denoiser(const df_model *model)
