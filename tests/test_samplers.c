@@ -624,7 +624,7 @@ static void check_hook(const df_sampler *sampler)
     sample(&r, 0, ROWS, x);
     CHECK(c.count == 2 * 8 && c.in_order); /* two blocks: 64 rows and 6 */
     CHECK(memcmp(c.last, x, sizeof x) == 0);
-    CHECK(r.sampling.walk.calls >= 2 * 7);
+    CHECK(r.sampling.walk.calls >= ROWS * 7);
 }
 
 static void erase(df_walk *walk, size_t step, void *self)
@@ -702,7 +702,7 @@ static void test_every_sampler(void)
             const int failed = checks_failed;
             CHECK(df_find_sampler((*sampler)->name, &from) == *sampler && from == *paper);
             CHECK((*sampler)->options_size <= DF_SAMPLER_OPTIONS);
-            if ((*sampler)->order > 0) check_order(*sampler);
+            if ((*sampler)->order > 0 && !(*sampler)->adaptive) check_order(*sampler);
             check_ends_at_the_data(*sampler, "timesteps=200");
             check_ends_at_the_data(*sampler, "timesteps=200 zero-terminal-snr=yes");
             check_ends_at_the_data(

@@ -21,7 +21,7 @@ struct df_walk {
     double *const *memory;  /* sampler->memory arrays of (n, dim), kept between steps */
     const double *pilot;    /* (steps + 1): what sampler->pilot found out */
     uint64_t seed, first;   /* row r is sample number first + r of this seed */
-    uint64_t calls;         /* denoiser calls so far */
+    uint64_t calls;         /* answers of the denoiser so far, one a row; those of pilots apart */
     void *scratch;          /* the denoiser's */
 
     /* Called at the start (step 0) and after every step, with x at levels[step]; may read and change x. */
@@ -47,6 +47,7 @@ typedef struct df_kernel {
 typedef struct df_sampler {
     const char *name, *about;
     double order;            /* of the error per whole walk in the step size, 0: stochastic */
+    bool adaptive;           /* finds steps of its own between the levels; without --steps: there and to clean data */
     bool all_steps;          /* without --steps: one for every step of the model's schedule, else 50 */
     int spacing;             /* the grid it is at home on, of enum df_spacing */
     bool needs_independent;  /* correct only when noise and data were independent in training */
@@ -54,6 +55,7 @@ typedef struct df_sampler {
     size_t options_size;     /* of the struct that `options` describes; at most DF_SAMPLER_OPTIONS */
     size_t memory;           /* arrays of its own that it needs; at most DF_SAMPLER_MEMORY */
     bool (*needs_variance)(const void *options); /* with these options it asks for log_variance; NULL: never */
+    bool (*needs_signal)(const void *options);   /* with these options it cannot start from pure noise; NULL: it can */
     /* Finds out once, before any sample is made, what holds for all of them: fills pilot:(steps + 1), which may be
      * anything. x:(DF_PILOT_ROWS, dim) are starts at levels[0], always the same for a seed; walk lends its rooms for
      * up to DF_ROWS of them at a time. NULL: nothing to find out. */

@@ -211,8 +211,7 @@ static df_status draw(job *j, const df_subject *s, const sampler_choice *choice,
     df_sampling_start(&sampling, 0, j->own.points, x);
     DF_TRY(df_sampling_run(&sampling, 0, j->own.points, x, error));
     df_transform_undo(&s->transform, x, j->own.points);
-    const uint64_t blocks = (j->own.points + DF_ROWS - 1) / DF_ROWS;
-    *calls = sampling.walk.calls / blocks;
+    *calls = (sampling.walk.calls + j->own.points / 2) / j->own.points; /* of the mean point */
     return DF_OK;
 }
 

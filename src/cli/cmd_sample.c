@@ -153,7 +153,8 @@ static void fit_frames(request *q)
 {
     if (!q->own.trajectory) return;
     const bool all = q->choice.sampler->all_steps;
-    if (q->grid.steps == 0 && !all && q->own.frames > STEPS + 1) q->grid.steps = q->own.frames - 1;
+    const bool many = q->own.frames > STEPS + 1 || q->choice.sampler->adaptive;
+    if (q->grid.steps == 0 && !all && many) q->grid.steps = q->own.frames - 1;
     const uint64_t steps = q->grid.steps ? q->grid.steps : all ? q->subject.schedule.steps : STEPS;
     if (q->own.frames > steps + 1) {
         say(&q->out, "%s steps have %s frames, not %s\n", grouped(steps), grouped(steps + 1), grouped(q->own.frames));

@@ -204,7 +204,7 @@ df_status make_grid(df_level **levels, df_settings *given, df_grid_config *grid,
     static const char *const of_karras[] = {"sigma-min", "sigma-max", "rho", NULL};
     if (!df_settings_given(given, "timestep-spacing")) grid->spacing = sampler->spacing;
     if (grid->steps == 0) {
-        grid->steps = sampler->all_steps ? schedule->steps : steps;
+        grid->steps = sampler->all_steps ? schedule->steps : sampler->adaptive ? 2 : steps;
         if (sampler->all_steps && !df_settings_given(given, "timestep-spacing")) grid->spacing = DF_SPACING_TRAILING;
     }
     if (grid->spacing != DF_SPACING_KARRAS) DF_TRY(refuse_idle(given, of_karras, "--timestep-spacing karras", error));

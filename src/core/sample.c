@@ -15,7 +15,7 @@ void df_walk_denoise_to(df_walk *walk, df_level level, const df_level *to)
     const df_question question = {.n = walk->n, .x = walk->x, .level = &level, .to = to};
     const df_answer answer = {.x0 = walk->x0, .eps = walk->eps, .log_variance = to ? walk->log_variance : NULL};
     walk->denoiser->answer(walk->denoiser->self, &question, &answer, walk->scratch);
-    walk->calls++;
+    walk->calls += walk->n;
 }
 
 void df_walk_noise(df_walk *walk, size_t step)
@@ -52,6 +52,11 @@ static df_status check_together(const df_sampling *s, df_error *error)
         return df_fail(error, DF_USAGE,
                        "the learned variance that is asked for is not in this model\n"
                        "  try one trained with --method iddpm, or another --variance-type");
+    if (s->sampler->needs_signal && s->sampler->needs_signal(s->options) && s->levels[0].alpha <= 0)
+        return df_fail(error, DF_USAGE,
+                       "sampler %s with these options cannot start from pure noise, where sigma/alpha is infinite\n"
+                       "  try --timestep-spacing karras",
+                       s->sampler->name);
     return check_levels(s, error);
 }
 
@@ -62,6 +67,7 @@ static df_status fly_pilots(df_sampling *s, df_arena *arena, df_error *error)
     DF_NEW(arena, x, DF_PILOT_ROWS * s->denoiser->dim, error);
     df_normal_rows(x, DF_PILOT_ROWS, s->denoiser->dim, (df_place){.seed = s->seed, .purpose = DF_FOR_PILOT});
     s->sampler->pilot(pilot, &s->walk, x);
+    s->walk.calls = 0;
     s->walk.pilot = pilot;
     return DF_OK;
 }
