@@ -453,6 +453,20 @@ static void test_conversions(void)
     }
 }
 
+/* What an error means for eps is what it means for x0, times alpha / sigma; and is finite without signal. */
+static void test_eps_gain(void)
+{
+    for (int kind = DF_PREDICT_EPS; kind <= DF_PREDICT_VELOCITY; kind++) {
+        const df_prediction p = (df_prediction)kind;
+        for (double ratio = 1e-3; ratio < 1e3; ratio *= 3) {
+            const df_level level = df_level_from_ratio(ratio);
+            CHECK_NEAR(df_prediction_eps_gain(p, level) * ratio / df_prediction_gain(p, level), 1, 1e-13);
+        }
+        const double last = df_prediction_eps_gain(p, (df_level){0, 1});
+        CHECK(last == (p == DF_PREDICT_EPS || p == DF_PREDICT_SCORE ? 1 : 0));
+    }
+}
+
 /* At pure noise eps says nothing about x0; v and x0 still do. */
 static void test_conversions_of_pure_noise(void)
 {
@@ -468,6 +482,7 @@ static void test_conversions_of_pure_noise(void)
 
 int main(void)
 {
+    test_eps_gain();
     test_terminal_signal();
     test_betas();
     test_cosine();

@@ -80,6 +80,9 @@ void df_prediction_target(double *target, df_prediction prediction, df_level lev
 /* |error of x0| / |error of the prediction|; infinite for eps and score where there is no signal. */
 double df_prediction_gain(df_prediction prediction, df_level level);
 
+/* |error of eps| / |error of the prediction|; finite wherever there is noise. */
+double df_prediction_eps_gain(df_prediction prediction, df_level level);
+
 /* x0 and eps (each may be NULL) of a prediction. */
 void df_prediction_read(double *x0, double *eps, df_prediction prediction, df_level level, const double *x,
                         const double *predicted, size_t count);

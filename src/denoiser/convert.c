@@ -32,6 +32,18 @@ double df_prediction_gain(df_prediction prediction, df_level level)
     }
 }
 
+double df_prediction_eps_gain(df_prediction prediction, df_level level)
+{
+    const double a = level.alpha, s = level.sigma;
+    switch (prediction) {
+    case DF_PREDICT_EPS: return 1;
+    case DF_PREDICT_X0: return a / s;
+    case DF_PREDICT_V: return a;
+    case DF_PREDICT_SCORE: return s;
+    default: return a / (a + s);
+    }
+}
+
 static double read_x0(df_prediction prediction, double a, double s, double x, double p)
 {
     switch (prediction) {
