@@ -23,6 +23,7 @@ typedef struct df_paper {
     X(ncsn)          \
     X(ddpm)          \
     X(ddim)          \
+    X(score_sde)     \
     X(iddpm)         \
     X(flow_matching) \
     X(sit)
