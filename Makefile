@@ -12,7 +12,7 @@ WARN = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotio
        -Wstrict-prototypes -Wmissing-prototypes
 # What the promise of equal bytes rests on stands apart from CFLAGS, so that no setting of those can break it.
 NUMERIC = -ffp-contract=off -fno-math-errno -fno-trapping-math
-ALL_CFLAGS = $(CFLAGS) $(WARN) $(NUMERIC) -D_POSIX_C_SOURCE=200809L -Iinclude -MMD -MP
+ALL_CFLAGS = $(CFLAGS) $(WARN) $(NUMERIC) -D_POSIX_C_SOURCE=200809L -Iinclude -I$(B)/src -MMD -MP
 
 LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
 PROGRAM_SOURCES := $(wildcard src/cli/*.c)
@@ -59,6 +59,13 @@ $(B)/%.o: %.c
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm -pthread
+
+# A page becomes an array of strings, a line each, for the source file that includes it.
+$(B)/src/draw/html.o: $(B)/src/draw/head.html.h
+$(B)/src/draw/player.o: $(B)/src/draw/player.html.h
+$(B)/%.html.h: %.html
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $< >$@
 
 test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)

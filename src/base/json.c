@@ -319,7 +319,7 @@ void df_json_add_string(df_text *out, const char *text)
             df_text_add(out, "\\ufffd");
         else if (escaped)
             df_text_add(out, "\\%c", escape_letters[escaped - escaped_bytes]);
-        else if (c < ' ')
+        else if (c < ' ' || c == '<')
             df_text_add(out, "\\u%04x", (unsigned)c);
         else
             df_text_add_bytes(out, text, size);

@@ -37,6 +37,9 @@ typedef struct output_options {
 
 extern const df_option output_table[];
 
+/* Writes a page to `path` and says so. */
+df_status write_page(const char *path, const output_options *to, const df_text *html, df_error *error);
+
 /* What -o names, or "-". */
 const char *output_path(const output_options *options);
 

@@ -13,12 +13,16 @@ static const df_option table[] = {
              "of a log or a comparison, the names of those wanted"},
     {.name = "limits", .kind = DF_NUMBER, AT(limits), .low = 1e-30, .high = 1e30, .shown = "R",
      .also = "lim range xlim ylim", .help = "both axes go from -R to R; without it as far as the points do"},
-    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "6", .low = 1, .high = 24, .shown = "K",
-     .help = "panels for a trajectory, evenly spaced in t"},
+    {.name = "frames", .kind = DF_COUNT, AT(frames), .value = "0", .low = 0, .high = 1000, .shown = "K",
+     .help = "of a trajectory: panels evenly spaced in t, 0: 6; in a player at most so many frames, 0: 100"},
     {.name = "density", .kind = DF_FLAG, AT(density), .not_with = "overlay",
      .help = "show how dense the points lie, in place of the points"},
     {.name = "overlay", .kind = DF_FLAG, AT(overlay),
      .help = "all files in one panel, a colour each; a field goes below points"},
+    {.name = "data", .kind = DF_WORD, AT(data), .shown = "DATA",
+     .help = "a shape or a file of points, behind those of a player"},
+    {.name = "field", .kind = DF_WORD, AT(field), .shown = "FILE",
+     .help = "the score that `diffuse field` wrote, as arrows in a player"},
     {0}};
 #undef AT
 
@@ -26,7 +30,7 @@ enum { BYTES_MOST = 1 << 30 };
 
 /* ---- what a file holds ---- */
 
-static df_status base_name(const char **name, const char *path, df_arena *arena, df_error *error)
+df_status base_name(const char **name, const char *path, df_arena *arena, df_error *error)
 {
     const char *slash = strrchr(path, '/');
     char *copy = df_copy_text(arena, slash ? slash + 1 : path, error);
@@ -150,14 +154,30 @@ static df_status show(plot_source *sources, size_t count, const plot_options *op
     return status;
 }
 
+static df_status write_player(const char *path, const output_options *to, const plot_options *options,
+                              const char *const *paths, size_t count, df_arena *arena, df_error *error)
+{
+    df_text html = {0};
+    df_status status = play(&html, options, paths, count, arena, error);
+    if (status == DF_OK) status = write_page(path, to, &html, error);
+    df_text_free(&html);
+    return status;
+}
+
 /* ---- the command ---- */
+
+static bool is_page(const char *path)
+{
+    const size_t size = strlen(path);
+    return size > 5 && strcmp(path + size - 5, ".html") == 0;
+}
 
 static df_status check_target(const char *path, const output_options *to, df_error *error)
 {
     const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    if (dot && strcmp(dot, ".svg") != 0)
-        return df_fail(error, DF_USAGE, "the picture is SVG, and '%.200s' ends in '%.20s'\n"
-                       "  let it end in .svg", path, dot);
+    if (dot && strcmp(dot, ".svg") != 0 && !is_page(path))
+        return df_fail(error, DF_USAGE, "a picture is SVG, or for a trajectory HTML, and '%.200s' ends in '%.20s'\n"
+                       "  let it end in .svg or .html", path, dot);
     return df_output_check(path, to->overwrite, error);
 }
 
@@ -181,6 +201,12 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     if (on_terminal) DF_TRY(check_terminal("add -o picture.svg", error));
     else DF_TRY(check_target(path, &to, error));
 
+    static const char *const of_players[] = {"data", "field", NULL}, *const of_svg[] = {"density", "overlay", NULL};
+    if (is_page(path)) {
+        DF_TRY(refuse_idle(&settings, of_svg, "SVG, and the picture is HTML", error));
+        return write_player(path, &to, &options, paths, count, arena, error);
+    }
+    DF_TRY(refuse_idle(&settings, of_players, "players, whose name ends in .html", error));
     DF_NEW(arena, sources, count, error);
     for (size_t f = 0; f < count; f++) DF_TRY(read_source(&sources[f], paths[f], &options, arena, error));
     DF_TRY(check_kinds(sources, count, &settings, error));
@@ -193,7 +219,10 @@ static void help(df_text *out, words typed)
     (void)typed;
     df_text_add(out, "FILE holds points (columns x,y, perhaps label), a trajectory (frame,t,i,x,y), a field, a\n"
                      "training log or a comparison, which its header tells. Without -o, the picture goes to\n"
-                     "standard output, and a terminal gets points in braille.\n");
+                     "standard output, and a terminal gets points in braille.\n"
+                     "A name that ends in .html makes a player of trajectories: a page for any browser, with play and\n"
+                     "pause (space), frames (arrows), speed (+ and -), direction (r), trails (t), density (d), data\n"
+                     "(g) and score (f); a click on a point highlights it.\n");
     help_table(out, "options", table);
     help_table(out, NULL, output_table);
 }
@@ -206,6 +235,7 @@ const command command_plot = {
                 "  diffuse plot data.csv samples.csv -o both.svg --title \"Data and samples\"\n"
                 "  diffuse plot samples.csv --density -o density.svg\n"
                 "  diffuse plot walk.csv --frames 8 -o walk.svg\n"
+                "  diffuse plot ddpm.csv ddim.csv --data data.csv -o walk.html\n"
                 "  diffuse plot field.csv data.csv --overlay -o field.svg\n"
                 "  diffuse plot run.csv -o loss.svg\n"
                 "  diffuse plot compare.csv -o steps.svg\n",

@@ -23,6 +23,17 @@ const char *output_path(const output_options *options)
     return options->output ? options->output : "-";
 }
 
+df_status write_page(const char *path, const output_options *to, const df_text *html, df_error *error)
+{
+    df_output output;
+    DF_TRY(df_output_open(&output, path, to->overwrite, error));
+    df_output_add(&output, html->bytes, html->size);
+    DF_TRY(df_output_close(&output, error));
+    if (strcmp(path, "-") != 0)
+        say(to, "%s: %zu kB of HTML, to be opened in a browser\n", path, (html->size + 500) / 1000);
+    return DF_OK;
+}
+
 #define AT(member) .offset = offsetof(df_grid_config, member)
 static const char *const spacings[] = {"karras", "leading", "linspace", "trailing", "quad", "flow", NULL};
 const df_option grid_table[] = {

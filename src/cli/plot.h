@@ -4,10 +4,10 @@
 
 #include "cli.h"
 
-#include "diffuse/draw.h"
+#include "diffuse/html.h"
 
 typedef struct plot_options {
-    const char *title, *columns;
+    const char *title, *columns, *data, *field;
     double limits;
     uint64_t frames;
     bool density, overlay;
@@ -29,6 +29,17 @@ df_status plot_logs(df_chart *chart, plot_source *sources, size_t count, const p
                     df_error *error);
 df_status plot_comparisons(df_chart *chart, plot_source *sources, size_t count, const plot_options *options,
                            df_arena *arena, df_error *error);
+
+/* The field that a table holds, whose columns are these. */
+#define PLOT_FIELD_COLUMNS "x,y,log_density,score_x,score_y"
+df_status plot_field(df_field *field, const df_table *table, df_arena *arena, df_error *error);
+
+/* A page that plays trajectory files side by side, over options->data and with the score of options->field. */
+df_status play(df_text *html, const plot_options *options, const char *const *paths, size_t count, df_arena *arena,
+               df_error *error);
+
+/* The name of a file without folders and ending. */
+df_status base_name(const char **name, const char *path, df_arena *arena, df_error *error);
 
 /* Whether a list with commas between holds a name; every one is in NULL. */
 bool is_in_list(const char *list, const char *name);

@@ -18,7 +18,7 @@ typedef struct part {
 
 #define NONE SIZE_MAX
 
-enum { MOST_IN_A_ROW = 6, LABELS_MOST = 16 };
+enum { MOST_IN_A_ROW = 6, LABELS_MOST = 16, PANELS = 6 };
 
 static size_t find_column(const df_table *points, const char *name)
 {
@@ -145,24 +145,29 @@ static df_status lay_grid(df_field *f, const df_table *t, df_error *error)
                    t->path);
 }
 
-static df_status read_field(part *p, df_arena *arena, df_error *error)
+df_status plot_field(df_field *field, const df_table *t, df_arena *arena, df_error *error)
 {
-    const df_table *t = &p->table;
     double *log_density, *score;
-    DF_TRY(df_table_parse(&p->table, arena, p->source->path, p->source->bytes, p->source->size,
-                          "x,y,log_density,score_x,score_y", error));
     if (!t->rows) return df_fail(error, DF_INPUT, "%s holds no places", t->path);
-    DF_TRY(lay_grid(&p->field, t, error));
+    DF_TRY(lay_grid(field, t, error));
     DF_NEW(arena, log_density, t->rows, error);
     DF_NEW(arena, score, 2 * t->rows, error);
     for (size_t r = 0; r < t->rows; r++) {
-        log_density[r] = row(p, r)[2];
-        memcpy(score + 2 * r, row(p, r) + 3, 2 * sizeof *score);
+        const double *at = t->values + r * t->columns;
+        log_density[r] = at[2];
+        memcpy(score + 2 * r, at + 3, 2 * sizeof *score);
     }
-    p->field.log_density = log_density;
-    p->field.score = score;
-    p->frame = p->label = NONE;
+    field->log_density = log_density;
+    field->score = score;
     return DF_OK;
+}
+
+static df_status read_field(part *p, df_arena *arena, df_error *error)
+{
+    DF_TRY(df_table_parse(&p->table, arena, p->source->path, p->source->bytes, p->source->size, PLOT_FIELD_COLUMNS,
+                          error));
+    p->frame = p->label = NONE;
+    return plot_field(&p->field, &p->table, arena, error);
 }
 
 static df_status read_part(part *p, const plot_options *options, df_arena *arena, df_error *error)
@@ -173,7 +178,7 @@ static df_status read_part(part *p, const plot_options *options, df_arena *arena
                           error));
     if (!p->table.rows) return df_fail(error, DF_INPUT, "%s holds no points", p->source->path);
     DF_TRY(find_columns(p, options->columns != NULL, error));
-    return is_trajectory(p) ? choose_frames(p, options->frames, arena, error) : DF_OK;
+    return is_trajectory(p) ? choose_frames(p, options->frames ? options->frames : PANELS, arena, error) : DF_OK;
 }
 
 /* ---- labels ---- */

@@ -18,7 +18,7 @@ static double norm(const double *s)
     return sqrt(s[0] * s[0] + s[1] * s[1]);
 }
 
-static df_status typical_score(double *typical, const df_field *f, df_arena *arena, df_error *error)
+df_status df_typical_score(double *typical, const df_field *f, df_arena *arena, df_error *error)
 {
     const size_t count = f->rows * f->columns;
     double *norms;
@@ -47,7 +47,7 @@ static size_t first_of(size_t count, size_t every)
 df_status df_add_arrows(df_text *svg, const df_canvas *c, const df_field *f, df_arena *arena, df_error *error)
 {
     double typical;
-    DF_TRY(typical_score(&typical, f, arena, error));
+    DF_TRY(df_typical_score(&typical, f, arena, error));
     const double dx = (f->right - f->left) / (double)(f->columns - 1) * c->scale;
     const double dy = (f->top - f->bottom) / (double)(f->rows - 1) * c->scale;
     const double apart = c->width < 300 ? 13 : 20;

@@ -137,6 +137,10 @@ df_status df_add_shading(df_text *svg, df_shading *shading, const df_panel *pane
                          df_error *error) DF_MUST_CHECK;
 void df_add_scale(df_text *svg, const df_shading *shading, int left, int top); /* of the colours */
 
+/* The median length of a field's scores. */
+df_status df_typical_score(double *typical, const df_field *field, df_arena *arena,
+                           df_error *error) DF_MUST_CHECK;
+
 df_status df_add_arrows(df_text *svg, const df_canvas *canvas, const df_field *field, df_arena *arena,
                         df_error *error) DF_MUST_CHECK;
 
