@@ -63,6 +63,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
 # A page becomes an array of strings, a line each, for the source file that includes it.
 $(B)/src/draw/html.o: $(B)/src/draw/head.html.h
 $(B)/src/draw/player.o: $(B)/src/draw/player.html.h
+$(B)/src/cli/cmd_report.o: $(B)/src/cli/report.html.h
 $(B)/%.html.h: %.html
 	@mkdir -p $(@D)
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $< >$@

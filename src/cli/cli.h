@@ -23,7 +23,7 @@ typedef struct command {
 extern const command command_data, command_noise, command_train, command_sample, command_encode, command_decode,
     command_interpolate, command_eval, command_likelihood,
     command_field, command_compare,
-    command_info, command_plot, command_papers, command_list;
+    command_info, command_plot, command_report, command_papers, command_list;
 
 /* NULL-terminated, in the order of the help. */
 extern const command *const commands[];
@@ -80,6 +80,21 @@ const char *grouped(uint64_t count);
 
 /* "1 point", "2,000 points", in the same buffers. */
 const char *plural(uint64_t count, const char *noun);
+
+/* ---- film.c ---- */
+
+/* The first points of a sampling on their way, in scaled units. */
+typedef struct film {
+    size_t frames, steps, dim; /* frames: at least 2, at most steps + 1 */
+    uint64_t points;
+    double *x; /* (frames, points, dim) */
+} film;
+
+/* The step after which a frame is taken; evenly spaced. */
+size_t film_step(const film *f, size_t frame);
+
+/* A hook for df_sampling; `self` is the film. */
+void film_record(df_walk *walk, size_t step, void *self);
 
 /* ---- screen.c ---- */
 

@@ -60,30 +60,11 @@ static df_status print_steps(const request *q, df_error *error)
 
 /* ---- trajectories: frame by frame, so they are kept whole ---- */
 
-typedef struct film {
-    size_t frames, steps, dim;
-    uint64_t points;
-    double *x; /* (frames, points, dim) */
-} film;
-
-static size_t step_of_frame(const film *f, size_t frame)
-{
-    return (size_t)floor((double)frame * (double)f->steps / (double)(f->frames - 1) + 0.5);
-}
-
-static void record(df_walk *walk, size_t step, void *self)
-{
-    film *f = self;
-    for (size_t frame = 0; frame < f->frames; frame++)
-        if (step_of_frame(f, frame) == step)
-            memcpy(f->x + (frame * f->points + walk->first) * f->dim, walk->x, walk->n * f->dim * sizeof *walk->x);
-}
-
 static df_status write_film(df_table_writer *writer, const film *f, const request *q, df_error *error)
 {
     double row[4096 + 3];
     for (size_t frame = 0; frame < f->frames; frame++) {
-        const df_level level = q->sampling.levels[step_of_frame(f, frame)];
+        const df_level level = q->sampling.levels[film_step(f, frame)];
         double *x = f->x + frame * f->points * f->dim;
         df_transform_undo(&q->subject.transform, x, f->points);
         for (uint64_t i = 0; i < f->points; i++) {
@@ -125,7 +106,7 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
     if (q->own.trajectory) {
         f.x = df_alloc(arena, f.frames * f.points, dim * sizeof *f.x, error);
         if (!f.x) return DF_LIMIT;
-        q->sampling.hook = record;
+        q->sampling.hook = film_record;
         q->sampling.hook_self = &f;
     }
     DF_NEW(arena, x, (q->own.trajectory ? f.points : CHUNK) * dim, error);
@@ -187,7 +168,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     say(&q.out, "%s by %s in %s, seed %llu\n", plural(q.own.points, "point"), q.choice.sampler->name,
         plural(q.grid.steps, "step"), (unsigned long long)q.own.seed);
     if (q.out.output && strcmp(q.out.output, "-") != 0)
-        say(&q.out, "next: diffuse plot %s -o picture.svg\n", q.out.output);
+        say(&q.out, "next: diffuse plot %s -o %s\n", q.out.output, q.own.trajectory ? "player.html" : "picture.svg");
     return DF_OK;
 }
 

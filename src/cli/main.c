@@ -13,7 +13,7 @@
 const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_sample,
                                    &command_encode, &command_decode, &command_interpolate, &command_eval,
                                    &command_compare, &command_likelihood, &command_field, &command_info,
-                                   &command_plot,   &command_papers, &command_list,   NULL};
+                                   &command_plot,   &command_report, &command_papers, &command_list,   NULL};
 
 static const char examples[] = "  diffuse train swissroll -o roll.safetensors\n"
                                "  diffuse sample roll.safetensors -n 10000 -o samples.csv\n"
