@@ -33,14 +33,15 @@ helps encode "$grid $output"
 helps decode "$grid $output"
 helps interpolate "--from --to -n --points $grid $output"
 helps info "--json"
-helps plot "--title --columns --limits --frames $output"
+helps plot "--title --columns --limits --frames --data --field $output"
+helps report "-n --points --against --noise --log --sampler -s --seed $grid $schedule $output"
 helps papers ""
 helps list "shapes samplers methods presets"
 t 0 '' help sample --sampler ddpm
 ok "help of a sampler" has '--variance-type' "$out"
 for words in --help -h help 'help help'; do
     t 0 '' $words
-    for command in data noise train sample encode decode interpolate info plot papers list help; do
+    for command in data noise train sample encode decode interpolate info plot report papers list help; do
         ok "diffuse $words" has "^  $command " "$out"
     done
     ok "diffuse $words" has 'exit status: 0 done' "$out"
@@ -61,7 +62,7 @@ t 2 '`diffuse help` lists the commands' xyzzy
 t 2 "no command ''" ''
 t 2 "no command '--bogus'" --bogus
 t 2 "did you mean 'diffuse noise'\?" help nose
-for command in data noise sample encode decode interpolate info plot; do t 2 "[A-Z]+ is missing" $command; done
+for command in data noise sample encode decode interpolate info plot report; do t 2 "[A-Z]+ is missing" $command; done
 t 2 'MODEL is missing' encode
 t 2 'POINTS is missing' encode "$model"
 t 2 'LATENTS is missing' decode "$model"

@@ -54,13 +54,14 @@ rm -f "$build"/*.count
 } &
 part cli sh tests/cli.sh "$program"
 part pictures sh tests/pictures.sh "$program"
+part pages sh tests/pages.sh "$program"
 part exact sh tests/exact.sh "$program"
 part readme sh tests/readme.sh "$program"
 part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references cli pictures exact readme claims; do
+for name in layers headers unit double bits references cli pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done
