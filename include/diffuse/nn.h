@@ -135,6 +135,9 @@ void df_network_forward(const df_network *network, const df_weights *weights, df
 void df_network_backward(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *d_output,
                          df_real *d_parameters, df_real *d_x, size_t n);
 
+/* d_labels:(n), after a backward that gave d_x on the same rows. */
+void df_network_label_gradient(const df_network *network, const df_pass *pass, df_real *d_labels, size_t n);
+
 /* output_dot:(n, outputs) of the direction x_dot:(n, dim), after forward on the same rows. */
 void df_network_tangent(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x_dot,
                         df_real *output_dot, size_t n);

@@ -56,8 +56,8 @@ typedef struct df_objective {
     double (*block)(df_learning *learning, const df_weights *weights, size_t n, double share, df_real *d_parameters);
     /* Called after each step's parameters have been updated; may move them, or the state. */
     void (*after)(df_learning *learning, df_real *parameters, uint64_t step);
-    /* Sets the levels 1 to T of a learned schedule, alpha^2 + sigma^2 = 1 and noise growing, from the parameters. Called
-     * whenever a model is made ready for use; while training, `block` follows the raw parameters by itself. */
+    /* Sets the levels 1 to T of a learned schedule, alpha^2 + sigma^2 = 1 and noise growing, from the parameters.
+     * Called whenever a model is made ready for use; while training, `block` follows the raw parameters by itself. */
     void (*reschedule)(df_schedule *schedule, const df_network *network, const df_real *parameters,
                        const void *options);
     /* The denoiser of what was learned; `from` outlives it. */

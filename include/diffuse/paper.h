@@ -25,6 +25,7 @@ typedef struct df_paper {
     X(ddim)          \
     X(score_sde)     \
     X(iddpm)         \
+    X(vdm)           \
     X(flow_matching) \
     X(sit)
 

@@ -52,7 +52,7 @@ static double target(const df_example *e, double *target)
 static void couple(df_learning *l, size_t n)
 {
     if (((const learning *)l->options)->coupling != OT) return;
-    enum { N = DF_ROWS, DIM_MOST = 64 };
+    enum { N = DF_ROWS };
     double cost[N * N], price[N], length[N], eps[N];
     size_t column_of[N], row_of[N], from[N], open[N];
     const size_t dim = l->network->config.dim;

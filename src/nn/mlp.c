@@ -284,6 +284,15 @@ void df_network_backward(const df_network *network, const df_weights *weights, d
     }
 }
 
+void df_network_label_gradient(const df_network *network, const df_pass *pass, df_real *d_labels, size_t n)
+{
+    const size_t row = network->features;
+    const df_embedding points = point_embedding(network), level = level_embedding(network);
+    const size_t offset = point_embeddings(network) * df_embedding_width(&points);
+    memset(d_labels, 0, n * sizeof *d_labels);
+    df_embedding_backward(d_labels, 1, pass->d_features + offset, pass->features + offset, row, &level, n);
+}
+
 void df_network_tangent(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x_dot,
                         df_real *output_dot, size_t n)
 {
