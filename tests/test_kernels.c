@@ -101,7 +101,7 @@ static void naive_gemm(df_real *c, const df_real *a, const df_real *b, product p
 
 static void run_gemm(const df_kernels *kernels, df_real *c, const df_real *a, const df_real *b, product p)
 {
-    kernels->gemm(c, p.c_row, a, p.a_row, p.a_column, b, p.b_row, p.m, p.n, p.k);
+    kernels->gemm(c, p.c_row, c, p.c_row, a, p.a_row, p.a_column, b, p.b_row, p.m, p.n, p.k);
 }
 
 static void whole(const df_kernels *kernels, df_real *c, const df_real *a, const df_real *b, product p)
@@ -191,8 +191,34 @@ static void test_gemm(void)
     }
     for (size_t n = 1; n <= MOST; n++) check_product(shaped(3, n, 5, 1, n % 2), 7 * n);
     for (size_t m = 1; m <= MOST; m++) check_product(shaped(m, 19, 3, 0, m % 2), 7 * m);
-    check_product(shaped(131, 17, 201, 2, false), 1); /* more than two chunks of the padded copies */
+    check_product(shaped(131, 17, 201, 2, false), 1); /* more terms than a packed copy holds */
     check_product(shaped(131, 17, 201, 0, true), 2);
+}
+
+/* From rows of their own, from one row for all, and from zeros. */
+static void check_start(product p)
+{
+    df_real *a = normal_array(p.m * p.k, 1), *b = normal_array(p.k * p.n, 2), *start = normal_array(p.m * p.n, 3);
+    df_real *want = array(p.m * p.n), *got = array(p.m * p.n);
+    for (size_t way = 0; way < 3; way++) {
+        const df_real *from = way == 2 ? NULL : start;
+        const size_t from_row = way == 0 ? p.n : 0;
+        for (size_t i = 0; i < p.m * p.n; i++) want[i] = from ? from[i / p.n * from_row + i % p.n] : 0;
+        naive_gemm(want, a, b, p);
+        for (const char *const *set = df_kernels_names(); *set; set++) {
+            for (size_t i = 0; i < p.m * p.n; i++) got[i] = (df_real)NAN;
+            df_kernels_named(*set)->gemm(got, p.n, from, from_row, a, p.k, 1, b, p.n, p.m, p.n, p.k);
+            CHECK(same(got, want, p.m * p.n));
+        }
+    }
+    free(a), free(b), free(start), free(want), free(got);
+}
+
+static void test_gemm_starts(void)
+{
+    check_start(shaped(7, 83, 5, 0, false));
+    check_start(shaped(13, 64, 200, 0, false));
+    check_start(shaped(1, 3, 300, 0, false)); /* more terms than a packed copy holds */
 }
 
 static void test_gemm_without_terms(void)
@@ -412,6 +438,7 @@ int main(void)
 {
     test_names();
     test_gemm();
+    test_gemm_starts();
     test_gemm_without_terms();
     test_fused();
     test_fused_rounds_once();

@@ -12,10 +12,11 @@ DF_BEGIN
 typedef struct df_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "neon" */
 
-    /* c(i, j) += sum_p a(i, p) b(p, j), p = 0 .. k-1 in order, every term one fused multiply-add.
-     * c:(m, n) and b:(k, n) have contiguous rows c_row and b_row apart; a(i, p) = a[i a_row + p a_column]. */
-    void (*gemm)(df_real *c, size_t c_row, const df_real *a, size_t a_row, size_t a_column, const df_real *b,
-                 size_t b_row, size_t m, size_t n, size_t k);
+    /* c(i, j) = start(i, j) + sum_p a(i, p) b(p, j), p = 0 .. k-1 in order, every term one fused multiply-add.
+     * c:(m, n), start:(m, n) and b:(k, n) have contiguous rows c_row, start_row and b_row apart: start may be c, a
+     * single row (start_row 0), or NULL for zeros. a(i, p) = a[i a_row + p a_column]. */
+    void (*gemm)(df_real *c, size_t c_row, const df_real *start, size_t start_row, const df_real *a, size_t a_row,
+                 size_t a_column, const df_real *b, size_t b_row, size_t m, size_t n, size_t k);
 
     /* h = phi(z) and slope = phi'(z). */
     void (*silu)(df_real *h, df_real *slope, const df_real *z, size_t n);

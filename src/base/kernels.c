@@ -10,40 +10,64 @@
 
 #include <immintrin.h>
 typedef __m512 vector;
-enum { LANES = 16, TILE_ROWS = 8, TILE_VECTORS = 3 };
+enum { LANES = 16, TILE_VECTORS = 4 };
 #define LOAD(p) _mm512_loadu_ps(p)
 #define STORE(p, v) _mm512_storeu_ps(p, v)
 #define BROADCAST(x) _mm512_set1_ps(x)
 #define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define LOAD_PART(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
+#define STORE_PART(p, n, v) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), v)
 
 #elif !defined(DF_DOUBLE) && defined(__AVX2__) && defined(__FMA__)
 
 #include <immintrin.h>
 typedef __m256 vector;
-enum { LANES = 8, TILE_ROWS = 6, TILE_VECTORS = 2 };
+enum { LANES = 8, TILE_VECTORS = 2 };
 #define LOAD(p) _mm256_loadu_ps(p)
 #define STORE(p, v) _mm256_storeu_ps(p, v)
 #define BROADCAST(x) _mm256_set1_ps(x)
 #define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+static const int32_t lane_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+#define PART(n) _mm256_loadu_si256((const __m256i *)(lane_mask + 8 - (n)))
+#define LOAD_PART(p, n) _mm256_maskload_ps(p, PART(n))
+#define STORE_PART(p, n, v) _mm256_maskstore_ps(p, PART(n), v)
 
 #elif !defined(DF_DOUBLE) && defined(__ARM_NEON) && defined(__aarch64__)
 
 #include <arm_neon.h>
 typedef float32x4_t vector;
-enum { LANES = 4, TILE_ROWS = 8, TILE_VECTORS = 2 };
+enum { LANES = 4, TILE_VECTORS = 4 };
 #define LOAD(p) vld1q_f32(p)
 #define STORE(p, v) vst1q_f32(p, v)
 #define BROADCAST(x) vdupq_n_f32(x)
 #define FMA(a, b, c) vfmaq_f32(c, a, b)
+#define LOAD_PART(p, n) load_part(p, n)
+#define STORE_PART(p, n, v) store_part(p, n, v)
+
+static inline vector load_part(const float *p, size_t n)
+{
+    float lane[LANES] = {0};
+    for (size_t i = 0; i < n; i++) lane[i] = p[i];
+    return vld1q_f32(lane);
+}
+
+static inline void store_part(float *p, size_t n, vector v)
+{
+    float lane[LANES];
+    vst1q_f32(lane, v);
+    for (size_t i = 0; i < n; i++) p[i] = lane[i];
+}
 
 #else
 
 typedef df_real vector;
-enum { LANES = 1, TILE_ROWS = 4, TILE_VECTORS = 4 };
+enum { LANES = 1, TILE_VECTORS = 4 };
 #define LOAD(p) (*(p))
 #define STORE(p, v) (*(p) = (v))
 #define BROADCAST(x) (x)
 #define FMA(a, b, c) fused(a, b, c)
+#define LOAD_PART(p, n) (*(p)) /* never less than the one lane */
+#define STORE_PART(p, n, v) (*(p) = (v))
 
 #ifdef DF_DOUBLE
 static inline double fused(double a, double b, double c)
@@ -72,71 +96,119 @@ static inline float fused(float a, float b, float c)
 #endif
 #endif
 
-/* A tile of `rows` x `vectors` accumulators stays in registers while the reduction index runs. */
-static inline __attribute__((always_inline)) void tile(df_real *c, size_t c_row, const df_real *a, size_t a_row,
-                                                       size_t a_column, const df_real *b, size_t b_row, size_t k,
+enum { TILE_ROWS = 6, WIDTH = TILE_VECTORS * LANES, DEPTH = 128 };
+
+/* What a tile needs to know of the matrices in kernels.h. */
+typedef struct operands {
+    df_real *c;
+    const df_real *start, *a, *b;
+    size_t c_row, start_row, a_row, a_column, b_row;
+} operands;
+
+/* A tile of `rows` x `vectors` sums stays in registers while the reduction index runs. Its last vector holds
+ * `rest` columns. */
+static inline __attribute__((always_inline)) void tile(const operands *of, size_t i0, size_t k, size_t rest,
                                                        size_t rows, size_t vectors)
 {
+    const df_real *start = of->start ? of->start + i0 * of->start_row : NULL;
+    const df_real *a = of->a + i0 * of->a_row, *b = of->b;
+    df_real *c = of->c + i0 * of->c_row;
+    const size_t a_row = of->a_row, a_column = of->a_column, b_row = of->b_row;
     vector sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 8
     for (size_t i = 0; i < rows; i++)
 #pragma GCC unroll 4
-        for (size_t j = 0; j < vectors; j++) sum[i][j] = LOAD(c + i * c_row + j * LANES);
-    for (size_t p = 0; p < k; p++) {
+        for (size_t j = 0; j < vectors; j++) {
+            const df_real *from = start + i * of->start_row + j * LANES;
+            sum[i][j] = !start ? BROADCAST(0) : j + 1 < vectors || rest == LANES ? LOAD(from) : LOAD_PART(from, rest);
+        }
+    for (size_t p = 0; p < k; p++, a += a_column, b += b_row) {
         vector right[TILE_VECTORS];
 #pragma GCC unroll 4
-        for (size_t j = 0; j < vectors; j++) right[j] = LOAD(b + p * b_row + j * LANES);
+        for (size_t j = 0; j < vectors; j++) right[j] = LOAD(b + j * LANES);
 #pragma GCC unroll 8
         for (size_t i = 0; i < rows; i++) {
-            const vector left = BROADCAST(a[i * a_row + p * a_column]);
+            const vector left = BROADCAST(a[i * a_row]);
 #pragma GCC unroll 4
             for (size_t j = 0; j < vectors; j++) sum[i][j] = FMA(left, right[j], sum[i][j]);
         }
     }
 #pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < rows; i++, c += of->c_row)
 #pragma GCC unroll 4
-        for (size_t j = 0; j < vectors; j++) STORE(c + i * c_row + j * LANES, sum[i][j]);
+        for (size_t j = 0; j < vectors; j++)
+            if (j + 1 < vectors || rest == LANES) STORE(c + j * LANES, sum[i][j]);
+            else STORE_PART(c + j * LANES, rest, sum[i][j]);
 }
 
-/* All rows of a panel that is `vectors` wide. */
-static inline __attribute__((always_inline)) void panel(df_real *c, size_t c_row, const df_real *a, size_t a_row,
-                                                        size_t a_column, const df_real *b, size_t b_row, size_t m,
-                                                        size_t k, size_t vectors)
+/* A panel of m rows that is `vectors` wide, in tiles of nearly equal height. */
+static inline __attribute__((always_inline)) void panel(const operands *of, size_t m, size_t k, size_t rest,
+                                                        size_t vectors)
 {
     size_t i = 0;
-    for (; i + TILE_ROWS <= m; i += TILE_ROWS)
-        tile(c + i * c_row, c_row, a + i * a_row, a_row, a_column, b, b_row, k, TILE_ROWS, vectors);
-    for (; i + 2 <= m; i += 2) tile(c + i * c_row, c_row, a + i * a_row, a_row, a_column, b, b_row, k, 2, vectors);
-    for (; i < m; i++) tile(c + i * c_row, c_row, a + i * a_row, a_row, a_column, b, b_row, k, 1, vectors);
-}
-
-/* The last columns, fewer than a vector: worked on in padded copies. */
-static void edge(df_real *c, size_t c_row, const df_real *a, size_t a_row, size_t a_column, const df_real *b,
-                 size_t b_row, size_t m, size_t n, size_t k)
-{
-    enum { CHUNK = 64 };
-    df_real right[CHUNK * LANES] = {0}, out[CHUNK * LANES] = {0};
-    for (size_t p = 0; p < k; p += CHUNK) {
-        const size_t terms = k - p < CHUNK ? k - p : CHUNK;
-        for (size_t q = 0; q < terms; q++) memcpy(right + q * LANES, b + (p + q) * b_row, n * sizeof *b);
-        for (size_t i = 0; i < m; i += CHUNK) {
-            const size_t rows = m - i < CHUNK ? m - i : CHUNK;
-            for (size_t r = 0; r < rows; r++) memcpy(out + r * LANES, c + (i + r) * c_row, n * sizeof *c);
-            panel(out, LANES, a + i * a_row + p * a_column, a_row, a_column, right, LANES, rows, terms, 1);
-            for (size_t r = 0; r < rows; r++) memcpy(c + (i + r) * c_row, out + r * LANES, n * sizeof *c);
+    for (size_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS; tiles > 0; tiles--) {
+        const size_t rows = (m - i) / tiles;
+        switch (rows) {
+        case 1: tile(of, i, k, rest, 1, vectors); break;
+        case 2: tile(of, i, k, rest, 2, vectors); break;
+        case 3: tile(of, i, k, rest, 3, vectors); break;
+        case 4: tile(of, i, k, rest, 4, vectors); break;
+        case 5: tile(of, i, k, rest, 5, vectors); break;
+        default: tile(of, i, k, rest, TILE_ROWS, vectors); break;
         }
+        i += rows;
     }
 }
 
-static void gemm(df_real *c, size_t c_row, const df_real *a, size_t a_row, size_t a_column, const df_real *b,
-                 size_t b_row, size_t m, size_t n, size_t k)
+/* `columns` columns of k rows of b, close together, with zeros behind them up to whole vectors. */
+static void pack(df_real *restrict to, const df_real *restrict b, size_t b_row, size_t k, size_t columns)
 {
-    const size_t wide = (size_t)TILE_VECTORS * LANES;
-    size_t j = 0;
-    for (; j + wide <= n; j += wide) panel(c + j, c_row, a, a_row, a_column, b + j, b_row, m, k, TILE_VECTORS);
-    for (; j + LANES <= n; j += LANES) panel(c + j, c_row, a, a_row, a_column, b + j, b_row, m, k, 1);
-    if (j < n) edge(c + j, c_row, a, a_row, a_column, b + j, b_row, m, n - j, k);
+    const size_t whole = columns / LANES * LANES, rest = columns - whole;
+    for (size_t p = 0; p < k; p++, b += b_row) {
+        for (size_t j = 0; j < whole; j += LANES, to += LANES) STORE(to, LOAD(b + j));
+        if (rest == 0) continue;
+        STORE(to, LOAD_PART(b + whole, rest));
+        to += LANES;
+    }
+}
+
+/* The last columns, fewer than a full panel: a packed copy of b may be read beyond them. */
+static void edge(operands of, size_t m, size_t n, size_t k)
+{
+    df_real packed[DEPTH * WIDTH];
+    const df_real *const b = of.b;
+    const size_t b_row = of.b_row, vectors = (n + LANES - 1) / LANES, rest = n - (vectors - 1) * LANES;
+    of.b = packed;
+    of.b_row = vectors * LANES;
+    size_t p = 0;
+    do {
+        const size_t terms = k - p < DEPTH ? k - p : DEPTH;
+        pack(packed, b + p * b_row, b_row, terms, n);
+        switch (vectors) {
+        case 1: panel(&of, m, terms, rest, 1); break;
+        case 2: panel(&of, m, terms, rest, 2); break;
+        case 3: panel(&of, m, terms, rest, TILE_VECTORS - 1); break;
+        default: panel(&of, m, terms, rest, TILE_VECTORS); break;
+        }
+        of.a += terms * of.a_column;
+        of.start = of.c;
+        of.start_row = of.c_row;
+        p += terms;
+    } while (p < k);
+}
+
+static void gemm(df_real *c, size_t c_row, const df_real *start, size_t start_row, const df_real *a, size_t a_row,
+                 size_t a_column, const df_real *b, size_t b_row, size_t m, size_t n, size_t k)
+{
+    operands of = {.c = c, .start = start, .a = a, .b = b, .c_row = c_row, .start_row = start_row, .a_row = a_row,
+                   .a_column = a_column, .b_row = b_row};
+    for (; n >= WIDTH; n -= WIDTH) {
+        panel(&of, m, k, LANES, TILE_VECTORS);
+        of.c += WIDTH;
+        if (start) of.start += WIDTH;
+        of.b += WIDTH;
+    }
+    if (n > 0) edge(of, m, n, k);
 }
 
 #ifdef DF_DOUBLE

@@ -8,8 +8,6 @@
  */
 #include "diffuse/nn.h"
 
-#include <string.h>
-
 /* Square by square, so that neither side of the copy leaves the cache. */
 void df_linear_transpose(df_real *transposed, const df_real *weight, size_t outputs, size_t inputs)
 {
@@ -24,8 +22,7 @@ void df_linear_transpose(df_real *transposed, const df_real *weight, size_t outp
 void df_linear_forward(df_real *y, const df_real *x, const df_linear *layer, size_t n, const df_kernels *kernels)
 {
     const size_t in = layer->inputs, out = layer->outputs;
-    for (size_t r = 0; r < n; r++) memcpy(y + r * out, layer->bias, out * sizeof *y);
-    kernels->gemm(y, out, x, in, 1, layer->transposed, out, n, out, in);
+    kernels->gemm(y, out, layer->bias, 0, x, in, 1, layer->transposed, out, n, out, in);
 }
 
 void df_linear_backward(df_real *d_x, df_real *d_weight, df_real *d_bias, const df_real *d_y, const df_real *x,
@@ -33,20 +30,16 @@ void df_linear_backward(df_real *d_x, df_real *d_weight, df_real *d_bias, const 
 {
     const size_t in = layer->inputs, out = layer->outputs;
     if (d_weight) {
-        kernels->gemm(d_weight, in, d_y, 1, out, x, in, out, in, n);
-        for (size_t r = 0; r < n; r++)
-            for (size_t o = 0; o < out; o++) d_bias[o] += d_y[r * out + o];
+        kernels->gemm(d_weight, in, d_weight, in, d_y, 1, out, x, in, out, in, n);
+        const df_real one = 1;
+        kernels->gemm(d_bias, out, d_bias, out, &one, 0, 0, d_y, out, 1, out, n);
     }
-    if (d_x) {
-        memset(d_x, 0, n * in * sizeof *d_x);
-        kernels->gemm(d_x, in, d_y, out, 1, layer->weight, in, n, in, out);
-    }
+    if (d_x) kernels->gemm(d_x, in, NULL, 0, d_y, out, 1, layer->weight, in, n, in, out);
 }
 
 void df_linear_tangent(df_real *y_dot, const df_real *x_dot, const df_linear *layer, size_t n,
                        const df_kernels *kernels)
 {
     const size_t in = layer->inputs, out = layer->outputs;
-    memset(y_dot, 0, n * out * sizeof *y_dot);
-    kernels->gemm(y_dot, out, x_dot, in, 1, layer->transposed, out, n, out, in);
+    kernels->gemm(y_dot, out, NULL, 0, x_dot, in, 1, layer->transposed, out, n, out, in);
 }
