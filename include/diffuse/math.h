@@ -9,7 +9,8 @@
 
 DF_BEGIN
 
-/* Everything here is + - * / and bit operations in a fixed order: equal on every compiler and processor.
+/* Everything here is + - * /, the fused multiply-add of float and bit operations in a fixed order: equal on every
+ * compiler and processor.
  * No function branches on its argument, so a plain loop over an array becomes SIMD code. NaN gives NaN.
  * The coefficients were computed for this file in 45-digit arithmetic. An "error" below is that of the
  * polynomial alone, relative to the function; the tests state the error of the whole. */
@@ -23,17 +24,17 @@ DF_BEGIN
 /* The type of the network: build with -DDF_DOUBLE to check gradients sharply. */
 #ifdef DF_DOUBLE
 typedef double df_real;
-#define df_real_exp df_exp
+#define df_real_fused df_fused
+#define df_real_abs fabs
 #define df_real_sigmoid df_sigmoid
-#define df_real_tanh df_tanh
-#define df_real_erf df_erf
+#define df_real_normal_tail df_normal_tail
 #define df_real_sincos df_sincos
 #else
 typedef float df_real;
-#define df_real_exp df_expf
+#define df_real_fused df_fusedf
+#define df_real_abs fabsf
 #define df_real_sigmoid df_sigmoidf
-#define df_real_tanh df_tanhf
-#define df_real_erf df_erff
+#define df_real_normal_tail df_normal_tailf
 #define df_real_sincos df_sincosf
 #endif
 
@@ -96,13 +97,43 @@ static inline float df_two_tof(float n)
 
 static inline double df_clamp(double x, double low, double high)
 {
-    return x < low ? low : x > high ? high : x;
+    const double bounded = x < low ? low : x;
+    return bounded > high ? high : bounded;
 }
 
 static inline float df_clampf(float x, float low, float high)
 {
-    return x < low ? low : x > high ? high : x;
+    const float bounded = x < low ? low : x;
+    return bounded > high ? high : bounded;
 }
+
+/* ---- a b + c rounded once ---- */
+
+static inline double df_fused(double a, double b, double c)
+{
+    return fma(a, b, c);
+}
+
+#if defined(__FMA__) || defined(__aarch64__)
+static inline float df_fusedf(float a, float b, float c)
+{
+    return __builtin_fmaf(a, b, c);
+}
+#else
+/* Without hardware for it. The product of two floats is exact in double. The sum is rounded to odd: when it is
+ * inexact and its last bit is even, it moves to the odd neighbour on the side of the exact value. Rounding that to
+ * float cannot land on a false tie. (Boldo and Melquiond, "Emulation of a FMA and Correctly Rounded Sums: Proved
+ * Algorithms Using Rounding to Odd", IEEE Trans. Computers, 2008.) */
+static inline float df_fusedf(float a, float b, float c)
+{
+    const double product = (double)a * (double)b, addend = (double)c, sum = product + addend;
+    const double part = sum - product;
+    const double rest = (product - (sum - part)) + (addend - part);
+    const uint64_t inexact = (rest < 0) | (rest > 0), even = ~df_bits(sum) & 1;
+    const uint64_t toward_zero = (rest < 0) == (sum > 0);
+    return (float)df_from_bits(df_bits(sum) + (inexact & even) * (UINT64_C(1) - 2 * toward_zero));
+}
+#endif
 
 /* ---- exponentials: x = n ln 2 + r with |r| <= ln(2) / 2 ---- */
 
@@ -110,11 +141,6 @@ static inline float df_clampf(float x, float low, float high)
 static inline double df_minus_ln2(double x, double n)
 {
     return (x - n * 0.69314718055920821) - n * 7.3710025651677989e-13;
-}
-
-static inline float df_minus_ln2f(float x, float n)
-{
-    return (x - n * 0.693145752f) - n * 1.42860677e-06f;
 }
 
 /* exp(r) - 1 for |r| <= ln(2) / 2, error 4e-17. */
@@ -133,17 +159,6 @@ static inline double df_expm1_small(double r)
     return r + r * r * p;
 }
 
-/* The same, error 3e-8. */
-static inline float df_expm1_smallf(float r)
-{
-    float p = 0.0013926184f;
-    p = p * r + 0.00836317893f;
-    p = p * r + 0.0416665561f;
-    p = p * r + 0.166665763f;
-    p = p * r + 0.5f;
-    return r + r * r * p;
-}
-
 /* exp(x), 0 or infinite where double ends. 2^n is applied in halves because n reaches from -1076 to 1024. */
 static inline double df_exp(double x)
 {
@@ -153,12 +168,20 @@ static inline double df_exp(double x)
     return (1 + df_expm1_small(r)) * df_two_to(half) * df_two_to(n - half);
 }
 
+/* The same, 0 below -87.69 and infinity from 88.38 on; error of the polynomial 3e-9. */
 static inline float df_expf(float x)
 {
-    const float bounded = df_clampf(x, -104, 89);
-    const float n = df_nearestf(bounded * 1.44269504f), half = df_nearestf(0.5f * n);
-    const float r = df_minus_ln2f(bounded, n);
-    return (1 + df_expm1_smallf(r)) * df_two_tof(half) * df_two_tof(n - half);
+    const float bounded = df_clampf(x, -88, 89), shifted = df_fusedf(bounded, 1.44269504f, DF_WHOLEF);
+    const float n = shifted - DF_WHOLEF;
+    const float r = df_fusedf(n, 1.90465421e-09f, df_fusedf(n, -0.693147182f, bounded));
+    float p = 0.00138146128f;
+    p = df_fusedf(p, r, 0.00836871006f);
+    p = df_fusedf(p, r, 0.0416683890f);
+    p = df_fusedf(p, r, 0.166665211f);
+    p = df_fusedf(p, r, 0.49999994f);
+    p = df_fusedf(p, r, 1);
+    p = df_fusedf(p, r, 1);
+    return p * df_from_bitsf((df_bitsf(shifted) + 127) << 23);
 }
 
 /* exp(x) - 1 = 2^n (exp(r) - 1) + 2^n - 1, accurate near 0 too. */
@@ -168,13 +191,6 @@ static inline double df_expm1(double x)
     const double n = df_nearest(bounded * DF_LOG2_E), half = df_nearest(0.5 * n);
     const double r = df_minus_ln2(bounded, n), scale = df_two_to(half);
     return (df_expm1_small(r) * scale + (scale - df_two_to(half - n))) * df_two_to(n - half);
-}
-
-/* The same for |x| <= 80, which is all that tanh and erf ask. */
-static inline float df_expm1f(float x)
-{
-    const float n = df_nearestf(x * 1.44269504f), scale = df_two_tof(n);
-    return df_expm1_smallf(df_minus_ln2f(x, n)) * scale + (scale - 1);
 }
 
 static inline double df_sigmoid(double x)
@@ -192,12 +208,6 @@ static inline double df_tanh(double x)
 {
     const double e = df_expm1(2 * df_clamp(fabs(x), 0, 20));
     return copysign(e / (e + 2), x);
-}
-
-static inline float df_tanhf(float x)
-{
-    const float e = df_expm1f(2 * df_clampf(fabsf(x), 0, 10));
-    return copysignf(e / (e + 2), x);
 }
 
 /* -log(1 - erf x) / x for 0 <= x <= 6: a smooth function without zeros, so that one polynomial serves both
@@ -230,31 +240,34 @@ static inline double df_erf_exponent(double x)
     return p;
 }
 
-/* The same for 0 <= x <= 4, error of erf 4e-9. */
-static inline float df_erf_exponentf(float x)
-{
-    float p = -9.25634413e-06f;
-    p = p * x + 0.000117641917f;
-    p = p * x - 0.000632838928f;
-    p = p * x + 0.00166703074f;
-    p = p * x - 0.000160398951f;
-    p = p * x - 0.0191530623f;
-    p = p * x + 0.102777831f;
-    p = p * x + 0.636619389f;
-    p = p * x + 1.12837923f;
-    return p;
-}
-
 static inline double df_erf(double x)
 {
     const double a = df_clamp(fabs(x), 0, 6);
     return copysign(df_expm1(-a * df_erf_exponent(a)), x);
 }
 
-static inline float df_erff(float x)
+/* The normal distribution's tail beyond a >= 0, error 1e-16 absolute, and its density there. */
+static inline double df_normal_tail(double a, double *density)
 {
-    const float a = df_clampf(fabsf(x), 0, 4);
-    return copysignf(df_expm1f(-a * df_erf_exponentf(a)), x);
+    const double x = df_clamp(a * 0.70710678118654752440, 0, 6);
+    *density = 0.39894228040143267794 * df_exp(-0.5 * a * a);
+    return 0.5 * df_exp(-x * df_erf_exponent(x));
+}
+
+/* tail = exp(-a^2 / 2) t p(t) with t = 1 / (1 + 0.29 a), error 5e-8 for a <= 8. */
+static inline float df_normal_tailf(float a, float *density)
+{
+    const float e = df_expf(-0.5f * a * a), t = 1 / df_fusedf(0.29f, a, 1);
+    float p = 0.0377134398f;
+    p = df_fusedf(p, t, -0.184840389f);
+    p = df_fusedf(p, t, 0.289194301f);
+    p = df_fusedf(p, t, -0.131179f);
+    p = df_fusedf(p, t, 0.171239713f);
+    p = df_fusedf(p, t, 0.08334388f);
+    p = df_fusedf(p, t, 0.119047206f);
+    p = df_fusedf(p, t, 0.115480835f);
+    *density = 0.398942280f * e;
+    return e * (t * p);
 }
 
 /* ---- logarithm ---- */
@@ -352,14 +365,14 @@ static inline void df_sincos(double x, double *sin_x, double *cos_x)
     *cos_x = df_from_bits(df_bits(odd ? s : c) ^ ((quadrant + 1) & 2) << 62);
 }
 
-/* Both for |x| <= 1e5 and NaN beyond. The reduction is in double, where two parts of pi / 2 suffice. */
+/* Both for |x| <= 1e5 and NaN beyond: three parts of pi / 2, subtracted without error but for the last rounding. */
 static inline void df_sincosf(float x, float *sin_x, float *cos_x)
 {
-    const double n = df_nearest((double)x * (2 / DF_PI));
-    const float rest = (float)(((double)x - n * 1.5707963267923333) - n * 2.5633441515945189e-12);
-    const float r = fabsf(x) <= 1e5f ? rest : NAN;
+    const float shifted = df_fusedf(x, 0.636619747f, DF_WHOLEF), n = shifted - DF_WHOLEF;
+    const float rest = df_fusedf(n, 4.37113883e-08f, df_fusedf(n, -1.57079637f, x));
+    const float r = fabsf(x) <= 1e5f ? df_fusedf(n, 1.71512451e-15f, rest) : NAN;
     const float s = df_sin_smallf(r), c = df_cos_smallf(r);
-    const uint32_t quadrant = (uint32_t)df_bits(n + DF_WHOLE);
+    const uint32_t quadrant = df_bitsf(shifted);
     *sin_x = df_from_bitsf(df_bitsf(quadrant & 1 ? c : s) ^ (quadrant & 2) << 30);
     *cos_x = df_from_bitsf(df_bitsf(quadrant & 1 ? s : c) ^ ((quadrant + 1) & 2) << 30);
 }

@@ -65,35 +65,10 @@ enum { LANES = 1, TILE_VECTORS = 4 };
 #define LOAD(p) (*(p))
 #define STORE(p, v) (*(p) = (v))
 #define BROADCAST(x) (x)
-#define FMA(a, b, c) fused(a, b, c)
+#define FMA(a, b, c) df_real_fused(a, b, c)
 #define LOAD_PART(p, n) (*(p)) /* never less than the one lane */
 #define STORE_PART(p, n, v) (*(p) = (v))
 
-#ifdef DF_DOUBLE
-static inline double fused(double a, double b, double c)
-{
-    return fma(a, b, c);
-}
-#else
-/* a b + c rounded once, without hardware for it. The product of two floats is exact in double. The sum is
- * rounded to odd: when it is inexact and its last bit is even, it moves to the odd neighbour on the side of
- * the exact value. Rounding that to float cannot land on a false tie. (Boldo and Melquiond, "Emulation of a
- * FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd", IEEE Trans. Computers, 2008.) */
-static inline float fused(float a, float b, float c)
-{
-    const double product = (double)a * (double)b, addend = (double)c;
-    double sum = product + addend;
-    const double part = sum - product;
-    const double rest = (product - (sum - part)) + (addend - part);
-    uint64_t bits;
-    memcpy(&bits, &sum, sizeof bits);
-    const uint64_t inexact = (rest < 0) | (rest > 0), even = ~bits & 1;
-    const uint64_t toward_zero = (rest < 0) == (sum > 0);
-    bits += (inexact & even) * (UINT64_C(1) - 2 * toward_zero);
-    memcpy(&sum, &bits, sizeof sum);
-    return (float)sum;
-}
-#endif
 #endif
 
 enum { TILE_ROWS = 6, WIDTH = TILE_VECTORS * LANES, DEPTH = 128 };
@@ -219,24 +194,23 @@ static void gemm(df_real *c, size_t c_row, const df_real *start, size_t start_ro
 
 /* ---- plain loops that the compiler vectorises ---- */
 
-/* SiLU: z s(z) with s the logistic function; slope s (1 + z (1 - s)). */
+/* SiLU: z s with s the logistic function; slope s + z s (1 - s). */
 static void silu(df_real *restrict h, df_real *restrict slope, const df_real *restrict z, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const df_real s = df_real_sigmoid(z[i]);
         h[i] = z[i] * s;
-        slope[i] = s * (1 + z[i] * (1 - s));
+        slope[i] = s + z[i] * s * (1 - s);
     }
 }
 
-/* GELU: z P(z) with P the normal distribution function; slope P + z P'. */
+/* GELU: z P with P the normal distribution function; slope P + z P'. */
 static void gelu(df_real *restrict h, df_real *restrict slope, const df_real *restrict z, size_t n)
 {
-    const df_real root_half = (df_real)0.70710678118654752440, root_two_pi = (df_real)0.39894228040143267794;
-    const df_real half = (df_real)0.5;
     for (size_t i = 0; i < n; i++) {
-        const df_real probability = half * (1 + df_real_erf(z[i] * root_half));
-        const df_real density = root_two_pi * df_real_exp(-half * z[i] * z[i]);
+        df_real density;
+        const df_real tail = df_real_normal_tail(df_real_abs(z[i]), &density);
+        const df_real probability = z[i] > 0 ? 1 - tail : tail;
         h[i] = z[i] * probability;
         slope[i] = probability + z[i] * density;
     }
