@@ -336,16 +336,48 @@ static df_real *wide_array(size_t n, uint64_t seed)
     return x;
 }
 
-typedef void pair_of_arrays(df_real *first, df_real *second, const df_real *x, size_t n);
+/* h of z, and what z becomes, from nothing, from an array, and from h itself. */
+typedef void activation(df_real *h, df_real *z, const df_real *from, size_t n);
 
-static bool pair_equals_scalar(pair_of_arrays *f, pair_of_arrays *scalar, size_t n, uint64_t seed)
+typedef struct activated {
+    df_real *h, *z;
+} activated;
+
+static activated activate(activation *f, size_t n, size_t way, uint64_t seed)
 {
-    df_real *x = wide_array(n, seed), *first = array(n), *second = array(n), *want_first = array(n),
-            *want_second = array(n);
-    f(first, second, x, n);
-    scalar(want_first, want_second, x, n);
-    const bool equal = same(first, want_first, n) && same(second, want_second, n);
-    free(x), free(first), free(second), free(want_first), free(want_second);
+    df_real *other = normal_array(n, seed + 1);
+    const activated a = {copy_of(other, n), wide_array(n, seed)};
+    f(a.h, a.z, way == 0 ? NULL : way == 1 ? other : a.h, n);
+    free(other);
+    return a;
+}
+
+static void activated_free(activated a)
+{
+    free(a.h), free(a.z);
+}
+
+static bool activation_equals(activation *f, activation *scalar, size_t n, uint64_t seed)
+{
+    bool equal = true;
+    for (size_t way = 0; way < 3; way++) {
+        const activated got = activate(f, n, way, seed), want = activate(scalar, n, way, seed);
+        equal = equal && same(got.h, want.h, n) && same(got.z, want.z, n);
+        activated_free(got), activated_free(want);
+    }
+    const activated other = activate(f, n, 1, seed), itself = activate(f, n, 2, seed);
+    equal = equal && same(other.h, itself.h, n);
+    activated_free(other), activated_free(itself);
+    return equal;
+}
+
+static bool product_equals_scalar(const df_kernels *kernels, size_t n)
+{
+    df_real *x = wide_array(n, 13), *got = wide_array(n, 14), *want = wide_array(n, 14);
+    kernels->multiply(got, x, n);
+    for (size_t i = 0; i < n; i++) want[i] *= x[i];
+    const bool equal = same(got, want, n);
+    free(x), free(got), free(want);
     return equal;
 }
 
@@ -353,31 +385,96 @@ static void test_functions(void)
 {
     const df_kernels *scalar = df_kernels_named("scalar");
     for (size_t l = 0; l < LENGTHS; l++) {
-        CHECK_SETS(kernels, pair_equals_scalar(kernels->silu, scalar->silu, lengths[l], l));
-        CHECK_SETS(kernels, pair_equals_scalar(kernels->gelu, scalar->gelu, lengths[l], l));
-        CHECK_SETS(kernels, pair_equals_scalar(kernels->waves, scalar->waves, lengths[l], l));
+        CHECK_SETS(kernels, activation_equals(kernels->silu, scalar->silu, lengths[l], l));
+        CHECK_SETS(kernels, activation_equals(kernels->gelu, scalar->gelu, lengths[l], l));
+        CHECK_SETS(kernels, product_equals_scalar(kernels, lengths[l]));
     }
 }
 
 /* One long array and the same in pieces: no number depends on its neighbours. */
-static bool pieces_equal_whole(pair_of_arrays *f)
+static bool pieces_equal_whole(activation *f)
 {
     enum { N = 213 };
-    df_real first[N], second[N], first_pieces[N], second_pieces[N], *x = wide_array(N, 9);
-    f(first, second, x, N);
+    const activated whole = activate(f, N, 0, 9);
+    df_real h[N], *z = wide_array(N, 9);
     for (size_t done = 0, n = 1; done < N; done += n, n += 3) {
         n = N - done < n ? N - done : n;
-        f(first_pieces + done, second_pieces + done, x + done, n);
+        f(h + done, z + done, NULL, n);
     }
-    free(x);
-    return same(first, first_pieces, N) && same(second, second_pieces, N);
+    const bool equal = same(whole.h, h, N) && same(whole.z, z, N);
+    activated_free(whole), free(z);
+    return equal;
 }
 
 static void test_functions_of_pieces(void)
 {
     CHECK_SETS(kernels, pieces_equal_whole(kernels->silu));
     CHECK_SETS(kernels, pieces_equal_whole(kernels->gelu));
-    CHECK_SETS(kernels, pieces_equal_whole(kernels->waves));
+}
+
+/* Each wave is the sine and cosine of its phase, whatever its place; what lies between the rows stays. */
+static bool waves_are_right(const df_kernels *kernels, size_t waves, size_t inputs, size_t n)
+{
+    const size_t x_row = inputs + 1, y_row = 2 * waves + 3;
+    df_real *x = normal_array(n * x_row, 15), *f = normal_array(waves * inputs, 16), *got = normal_array(n * y_row, 17);
+    df_real *want = copy_of(got, n * y_row);
+    kernels->waves(got, y_row, x, x_row, f, waves, inputs, n);
+    for (size_t r = 0; r < n; r++)
+        for (size_t w = 0; w < waves; w++) {
+            df_real phase = 0, *row = want + r * y_row;
+            for (size_t i = 0; i < inputs; i++) phase += f[w * inputs + i] * x[r * x_row + i];
+            df_real_sincos(phase, &row[w], &row[waves + w]);
+        }
+    const bool equal = same(got, want, n * y_row);
+    free(x), free(f), free(got), free(want);
+    return equal;
+}
+
+static void test_waves(void)
+{
+    static const size_t counts[] = {0, 1, 4, 16, 63, 511, 512, 513, 1100};
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++)
+        for (size_t inputs = 1; inputs <= 3; inputs++)
+            CHECK_SETS(kernels, waves_are_right(kernels, counts[c], inputs, 133));
+}
+
+static bool transposes(const df_kernels *kernels, size_t rows, size_t columns)
+{
+    const size_t from_row = columns + 2, to_row = rows + 1;
+    df_real *from = normal_array(rows * from_row, 18), *got = normal_array(columns * to_row, 19);
+    df_real *want = copy_of(got, columns * to_row);
+    kernels->transpose(got, to_row, from, from_row, rows, columns);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++) want[j * to_row + i] = from[i * from_row + j];
+    const bool equal = same(got, want, columns * to_row);
+    free(from), free(got), free(want);
+    return equal;
+}
+
+static void test_transpose(void)
+{
+    for (size_t rows = 1; rows < 40; rows += 3)
+        for (size_t columns = 1; columns < 40; columns += 2)
+            CHECK_SETS(kernels, transposes(kernels, rows, columns));
+    CHECK_SETS(kernels, transposes(kernels, 131, 67));
+}
+
+/* The definition of the order, as slowly as it can be said. */
+static double lane_squares(const df_real *a, size_t n, size_t lane, size_t lanes)
+{
+    if (lanes < 64) return lane_squares(a, n, lane, 2 * lanes) + lane_squares(a, n, lane + lanes, 2 * lanes);
+    double sum = 0;
+    for (size_t i = lane; i < n; i += 64) sum += (double)a[i] * (double)a[i];
+    return sum;
+}
+
+static void test_squares(void)
+{
+    for (size_t l = 0; l < LENGTHS; l++) {
+        df_real *a = normal_array(lengths[l], 20);
+        CHECK_SETS(kernels, kernels->squares(a, lengths[l]) == lane_squares(a, lengths[l], 0, 1));
+        free(a);
+    }
 }
 
 /* Parameters, moments and gradient of n numbers before or after an update. */
@@ -399,8 +496,8 @@ static void optimiser_free(optimiser o)
 
 static void update(const df_kernels *kernels, optimiser o, size_t n)
 {
-    kernels->adam(o.parameters, o.m, o.v, o.gradient, n, (df_real)0.885, (df_real)0.9931, (df_real)0.02385,
-                  (df_real)1.731, (df_real)1e-7, (df_real)0.9987);
+    kernels->adam(o.parameters, o.m, o.v, o.gradient, n, (df_real)0.731, (df_real)0.885, (df_real)0.9931,
+                  (df_real)0.02385, (df_real)1.731, (df_real)1e-7, (df_real)0.9987);
 }
 
 static bool adam_equals_scalar(const df_kernels *kernels, size_t n)
@@ -444,6 +541,9 @@ int main(void)
     test_fused_rounds_once();
     test_functions();
     test_functions_of_pieces();
+    test_waves();
+    test_transpose();
+    test_squares();
     test_updates();
     return CHECK_DONE();
 }

@@ -18,16 +18,27 @@ typedef struct df_kernels {
     void (*gemm)(df_real *c, size_t c_row, const df_real *start, size_t start_row, const df_real *a, size_t a_row,
                  size_t a_column, const df_real *b, size_t b_row, size_t m, size_t n, size_t k);
 
-    /* h = phi(z) and slope = phi'(z). */
-    void (*silu)(df_real *h, df_real *slope, const df_real *z, size_t n);
-    void (*gelu)(df_real *h, df_real *slope, const df_real *z, size_t n);
+    /* h = from + phi(z), and phi'(z) replaces z. from may be h, or NULL for zeros. */
+    void (*silu)(df_real *h, df_real *z, const df_real *from, size_t n);
+    void (*gelu)(df_real *h, df_real *z, const df_real *from, size_t n);
 
-    /* sin and cos of each angle. */
-    void (*waves)(df_real *sine, df_real *cosine, const df_real *angle, size_t n);
+    /* y *= x. */
+    void (*multiply)(df_real *y, const df_real *x, size_t n);
 
-    /* One step of Adam on arrays of n parameters; see nn.h. */
-    void (*adam)(df_real *parameters, df_real *m, df_real *v, const df_real *gradient, size_t n, df_real beta1,
-                 df_real beta2, df_real rate, df_real root_scale, df_real epsilon, df_real decay);
+    /* Row r of y:(n, 2 waves) becomes the sines, then the cosines, of F x with row r of x:(n, inputs) and
+     * F:(waves, inputs). Rows of y and of x are y_row and x_row apart. */
+    void (*waves)(df_real *y, size_t y_row, const df_real *x, size_t x_row, const df_real *frequencies, size_t waves,
+                  size_t inputs, size_t n);
+
+    /* to(j, i) = from(i, j) of from:(rows, columns); rows of both are contiguous, to_row and from_row apart. */
+    void (*transpose)(df_real *to, size_t to_row, const df_real *from, size_t from_row, size_t rows, size_t columns);
+
+    /* Sum of squares, in double: 64 lanes, lane = index mod 64, then folded in halves. */
+    double (*squares)(const df_real *a, size_t n);
+
+    /* One step of Adam on arrays of n parameters with the gradient times `scale`; see nn.h. */
+    void (*adam)(df_real *parameters, df_real *m, df_real *v, const df_real *gradient, size_t n, df_real scale,
+                 df_real beta1, df_real beta2, df_real rate, df_real root_scale, df_real epsilon, df_real decay);
 
     /* average += share (parameters - average). */
     void (*average)(df_real *average, const df_real *parameters, size_t n, df_real share);

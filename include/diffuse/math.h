@@ -441,15 +441,5 @@ static inline double df_sum(const double *a, size_t n)
     return df_fold_lanes(lane);
 }
 
-static inline double df_sum_squares_real(const df_real *a, size_t n)
-{
-    double lane[64] = {0};
-    for (size_t start = 0; start < n; start += 64) {
-        const size_t block = n - start < 64 ? n - start : 64;
-        for (size_t j = 0; j < block; j++) lane[j] += (double)a[start + j] * (double)a[start + j];
-    }
-    return df_fold_lanes(lane);
-}
-
 DF_END
 #endif

@@ -8,8 +8,7 @@
 
 DF_BEGIN
 
-/* A gradient is named d_x and means dL/dx. Backward functions add to gradients of parameters and overwrite
- * gradients of inputs, but for the embedding, several of which share an input. A tangent is named x_dot and
+/* A gradient is named d_x and means dL/dx. A tangent is named x_dot and
  * means the derivative along a given direction. Matrices are row-major; weights are (outputs, inputs) as in
  * PyTorch's nn.Linear. */
 
@@ -18,15 +17,17 @@ DF_BEGIN
 typedef struct df_linear {
     size_t inputs, outputs;
     const df_real *weight;     /* (outputs, inputs) */
-    const df_real *transposed; /* (inputs, outputs), made by df_linear_transpose */
+    const df_real *transposed; /* (inputs, outputs) */
     const df_real *bias;       /* (outputs) */
 } df_linear;
 
-void df_linear_transpose(df_real *transposed, const df_real *weight, size_t outputs, size_t inputs);
 void df_linear_forward(df_real *y, const df_real *x, const df_linear *layer, size_t n, const df_kernels *kernels);
-/* d_x may be NULL when nobody needs it. */
-void df_linear_backward(df_real *d_x, df_real *d_weight, df_real *d_bias, const df_real *d_y, const df_real *x,
-                        const df_linear *layer, size_t n, const df_kernels *kernels);
+/* start:(n, inputs) may be d_x, or NULL for zeros. */
+void df_linear_backward(df_real *d_x, const df_real *start, const df_real *d_y, const df_linear *layer, size_t n,
+                        const df_kernels *kernels);
+/* Rows first .. first + count - 1 of d_weight and d_bias, added to what is there or not. */
+void df_linear_gradient(df_real *d_weight, df_real *d_bias, bool add, const df_real *d_y, const df_real *x,
+                        const df_linear *layer, size_t first, size_t count, size_t n, const df_kernels *kernels);
 void df_linear_tangent(df_real *y_dot, const df_real *x_dot, const df_linear *layer, size_t n,
                        const df_kernels *kernels);
 
@@ -111,35 +112,47 @@ typedef struct df_weights {
     df_real *transposed; /* parameter_count */
 } df_weights;
 
-void df_weights_refresh(const df_network *network, df_weights *weights);
+void df_weights_refresh(const df_network *network, const df_weights *weights);
+/* Part `part` of `parts` of that. */
+void df_weights_refresh_part(const df_network *network, const df_weights *weights, size_t part, size_t parts);
 
 /* What a pass over at most `rows` points keeps for the passes after it. */
 typedef struct df_pass {
     df_real *features;      /* (rows, features) */
-    df_real *z;             /* (rows, hidden) before the activation; the later passes work in it */
-    df_real **h, **slope;   /* per hidden layer: (rows, hidden) */
+    size_t layer;           /* from one hidden layer's h and slope to the next: rows hidden */
+    df_real *h, *slope;     /* per hidden layer (rows, hidden). slope holds z, then phi'(z), and after backward d_z */
     df_real *output;        /* (rows, outputs) */
-    df_real *d_h, *d_z;     /* (rows, hidden) each; tangents use them too */
+    df_real *d_h, *work;    /* (rows, hidden) */
     df_real *d_features;    /* (rows, features) */
 } df_pass;
 
 df_status df_pass_init(df_pass *pass, const df_network *network, size_t rows, df_arena *arena,
                        df_error *error) DF_MUST_CHECK;
 
-/* pass->output:(n, outputs) of x:(n, dim) and labels:(n), or one label for all when `shared`. */
-void df_network_forward(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x,
+/* The rows of a pass from row `first` on. */
+df_pass df_pass_from(const df_pass *pass, const df_network *network, size_t first);
+
+/* pass->output:(n, outputs) of x:(n, dim) and labels:(n), or one label for all when `shared`. With pass->layer 0 the
+ * output is all there is: layers work in each other's memory. */
+void df_network_forward(const df_network *network, const df_weights *weights, const df_pass *pass, const df_real *x,
                         const df_real *labels, bool shared, size_t n);
 
-/* After forward on the same n rows. d_parameters (parameter_count) is added to, unless NULL; d_x:(n, dim) is
+/* After forward on the same n rows, once. d_parameters (parameter_count) is added to, unless NULL; d_x:(n, dim) is
  * overwritten, unless NULL. */
-void df_network_backward(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *d_output,
-                         df_real *d_parameters, df_real *d_x, size_t n);
+void df_network_backward(const df_network *network, const df_weights *weights, const df_pass *pass,
+                         const df_real *d_output, df_real *d_parameters, df_real *d_x, size_t n);
+
+/* The rest of a backward that had no d_parameters: part `part` of `parts` of them, for all n rows, which several passes
+ * may have made in parts of their own. Added to what is there or not. */
+void df_network_gradient(const df_network *network, const df_pass *pass, const df_real *d_output,
+                         df_real *d_parameters, bool add, size_t n, size_t part, size_t parts);
 
 /* d_labels:(n), after a backward that gave d_x on the same rows. */
 void df_network_label_gradient(const df_network *network, const df_pass *pass, df_real *d_labels, size_t n);
 
-/* output_dot:(n, outputs) of the direction x_dot:(n, dim), after forward on the same rows. */
-void df_network_tangent(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x_dot,
+/* output_dot:(n, outputs) of the direction x_dot:(n, dim), after forward and before backward on the
+ * same rows. */
+void df_network_tangent(const df_network *network, const df_weights *weights, const df_pass *pass, const df_real *x_dot,
                         df_real *output_dot, size_t n);
 
 /* ---- nn/adam.c:  Adam with decoupled weight decay (Kingma & Ba 1412.6980; Loshchilov & Hutter 1711.05101) ---- */
@@ -148,12 +161,14 @@ typedef struct df_adam {
     double beta1, beta2, epsilon, weight_decay;
 } df_adam;
 
-/* One update of parameters, m and v, all (count). `step` counts from 1. */
+/* One update of parameters, m and v, all (count), with the gradient times `scale`. `step` counts from 1. */
 void df_adam_step(const df_adam *adam, df_real *parameters, df_real *m, df_real *v, const df_real *gradient,
-                  size_t count, uint64_t step, double rate, const df_kernels *kernels);
+                  size_t count, double scale, uint64_t step, double rate, const df_kernels *kernels);
 
-/* Scales the gradient so that its norm is at most `most` (0: no limit); returns the norm it had. */
-double df_clip_gradient(df_real *gradient, size_t count, double most);
+double df_gradient_norm(const df_real *gradient, size_t count, const df_kernels *kernels);
+
+/* What to scale a gradient of that norm by, so that its norm is at most `most` (0: no limit). */
+double df_clip_scale(double norm, double most);
 
 /* Exponential moving average with a ramp: decay = min(decay, (1 + step) / (10 + step)), step from 1. */
 void df_ema_step(df_real *average, const df_real *parameters, size_t count, uint64_t step, double decay,

@@ -18,6 +18,12 @@ enum { LANES = 16, TILE_VECTORS = 4 };
 #define LOAD_PART(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
 #define STORE_PART(p, n, v) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), v)
 
+typedef __m128 quad;
+#define QUAD_LOAD(p) _mm_loadu_ps(p)
+#define QUAD_STORE(p, v) _mm_storeu_ps(p, v)
+#define ZIP_LOW(a, b) _mm_unpacklo_ps(a, b)
+#define ZIP_HIGH(a, b) _mm_unpackhi_ps(a, b)
+
 #elif !defined(DF_DOUBLE) && defined(__AVX2__) && defined(__FMA__)
 
 #include <immintrin.h>
@@ -32,6 +38,12 @@ static const int32_t lane_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define LOAD_PART(p, n) _mm256_maskload_ps(p, PART(n))
 #define STORE_PART(p, n, v) _mm256_maskstore_ps(p, PART(n), v)
 
+typedef __m128 quad;
+#define QUAD_LOAD(p) _mm_loadu_ps(p)
+#define QUAD_STORE(p, v) _mm_storeu_ps(p, v)
+#define ZIP_LOW(a, b) _mm_unpacklo_ps(a, b)
+#define ZIP_HIGH(a, b) _mm_unpackhi_ps(a, b)
+
 #elif !defined(DF_DOUBLE) && defined(__ARM_NEON) && defined(__aarch64__)
 
 #include <arm_neon.h>
@@ -41,6 +53,11 @@ enum { LANES = 4, TILE_VECTORS = 4 };
 #define STORE(p, v) vst1q_f32(p, v)
 #define BROADCAST(x) vdupq_n_f32(x)
 #define FMA(a, b, c) vfmaq_f32(c, a, b)
+typedef vector quad;
+#define QUAD_LOAD(p) LOAD(p)
+#define QUAD_STORE(p, v) STORE(p, v)
+#define ZIP_LOW(a, b) vzip1q_f32(a, b)
+#define ZIP_HIGH(a, b) vzip2q_f32(a, b)
 #define LOAD_PART(p, n) load_part(p, n)
 #define STORE_PART(p, n, v) store_part(p, n, v)
 
@@ -195,39 +212,135 @@ static void gemm(df_real *c, size_t c_row, const df_real *start, size_t start_ro
 /* ---- plain loops that the compiler vectorises ---- */
 
 /* SiLU: z s with s the logistic function; slope s + z s (1 - s). */
-static void silu(df_real *restrict h, df_real *restrict slope, const df_real *restrict z, size_t n)
+static inline df_real silu_of(df_real z, df_real *slope)
 {
-    for (size_t i = 0; i < n; i++) {
-        const df_real s = df_real_sigmoid(z[i]);
-        h[i] = z[i] * s;
-        slope[i] = s + z[i] * s * (1 - s);
-    }
+    const df_real s = df_real_sigmoid(z);
+    *slope = s + z * s * (1 - s);
+    return z * s;
 }
 
 /* GELU: z P with P the normal distribution function; slope P + z P'. */
-static void gelu(df_real *restrict h, df_real *restrict slope, const df_real *restrict z, size_t n)
+static inline df_real gelu_of(df_real z, df_real *slope)
 {
-    for (size_t i = 0; i < n; i++) {
-        df_real density;
-        const df_real tail = df_real_normal_tail(df_real_abs(z[i]), &density);
-        const df_real probability = z[i] > 0 ? 1 - tail : tail;
-        h[i] = z[i] * probability;
-        slope[i] = probability + z[i] * density;
+    df_real density;
+    const df_real tail = df_real_normal_tail(df_real_abs(z), &density);
+    const df_real probability = z > 0 ? 1 - tail : tail;
+    *slope = probability + z * density;
+    return z * probability;
+}
+
+#define ACTIVATE(phi)                                                              \
+    if (!from)                                                                     \
+        for (size_t i = 0; i < n; i++) h[i] = phi(z[i], &z[i]);                    \
+    else if (from == h)                                                            \
+        for (size_t i = 0; i < n; i++) h[i] += phi(z[i], &z[i]);                   \
+    else                                                                           \
+        for (size_t i = 0; i < n; i++) h[i] = from[i] + phi(z[i], &z[i])
+
+static void silu(df_real *restrict h, df_real *restrict z, const df_real *restrict from, size_t n)
+{
+    ACTIVATE(silu_of);
+}
+
+static void gelu(df_real *restrict h, df_real *restrict z, const df_real *restrict from, size_t n)
+{
+    ACTIVATE(gelu_of);
+}
+
+static void multiply(df_real *restrict y, const df_real *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] *= x[i];
+}
+
+/* Phases of waves first .. first + count - 1 of one row x. */
+static inline __attribute__((always_inline)) void phases(df_real *restrict phase, const df_real *restrict frequencies,
+                                                         const df_real *restrict x, size_t count, size_t inputs)
+{
+    for (size_t k = 0; k < count; k++) {
+        df_real sum = 0;
+        for (size_t i = 0; i < inputs; i++) sum += frequencies[k * inputs + i] * x[i];
+        phase[k] = sum;
     }
 }
 
-static void waves(df_real *restrict sine, df_real *restrict cosine, const df_real *restrict angle, size_t n)
+/* The phases of as many rows as fit are worked on together. */
+static void waves(df_real *restrict y, size_t y_row, const df_real *restrict x, size_t x_row,
+                  const df_real *restrict frequencies, size_t waves, size_t inputs, size_t n)
 {
-    for (size_t i = 0; i < n; i++) df_real_sincos(angle[i], &sine[i], &cosine[i]);
+    enum { ROOM = 512 };
+    df_real phase[ROOM], sine[ROOM], cosine[ROOM];
+    for (size_t w = 0, count; w < waves; w += count) {
+        const df_real *const from = frequencies + w * inputs;
+        count = waves - w < ROOM ? waves - w : ROOM;
+        for (size_t r = 0, rows; r < n; r += rows) {
+            rows = n - r < ROOM / count ? n - r : ROOM / count;
+            for (size_t q = 0; q < rows; q++) {
+                const df_real *const at = x + (r + q) * x_row;
+                if (inputs == 1) phases(phase + q * count, from, at, count, 1);
+                else if (inputs == 2) phases(phase + q * count, from, at, count, 2);
+                else phases(phase + q * count, from, at, count, inputs);
+            }
+            for (size_t k = 0; k < rows * count; k++) df_real_sincos(phase[k], &sine[k], &cosine[k]);
+            for (size_t q = 0; q < rows; q++) {
+                memcpy(y + (r + q) * y_row + w, sine + q * count, count * sizeof *y);
+                memcpy(y + (r + q) * y_row + waves + w, cosine + q * count, count * sizeof *y);
+            }
+        }
+    }
+}
+
+#ifdef ZIP_LOW
+static inline void transpose_four(float *to, size_t to_row, const float *from, size_t from_row)
+{
+    const quad a = QUAD_LOAD(from), b = QUAD_LOAD(from + from_row);
+    const quad c = QUAD_LOAD(from + 2 * from_row), d = QUAD_LOAD(from + 3 * from_row);
+    const quad ac = ZIP_LOW(a, c), bd = ZIP_LOW(b, d), ac2 = ZIP_HIGH(a, c), bd2 = ZIP_HIGH(b, d);
+    QUAD_STORE(to, ZIP_LOW(ac, bd));
+    QUAD_STORE(to + to_row, ZIP_HIGH(ac, bd));
+    QUAD_STORE(to + 2 * to_row, ZIP_LOW(ac2, bd2));
+    QUAD_STORE(to + 3 * to_row, ZIP_HIGH(ac2, bd2));
+}
+#else
+static inline void transpose_four(df_real *to, size_t to_row, const df_real *from, size_t from_row)
+{
+    for (size_t j = 0; j < 4; j++)
+        for (size_t i = 0; i < 4; i++) to[j * to_row + i] = from[i * from_row + j];
+}
+#endif
+
+/* Sixteen rows at a time, which fill lines of the cache on the other side. */
+static void transpose(df_real *restrict to, size_t to_row, const df_real *restrict from, size_t from_row, size_t rows,
+                      size_t columns)
+{
+    enum { SIDE = 16 };
+    const size_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
+    for (size_t row = 0; row < whole_rows; row += SIDE)
+        for (size_t j = 0; j < whole_columns; j += 4)
+            for (size_t i = row; i < whole_rows && i < row + SIDE; i += 4)
+                transpose_four(to + j * to_row + i, to_row, from + i * from_row + j, from_row);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = i < whole_rows ? whole_columns : 0; j < columns; j++)
+            to[j * to_row + i] = from[i * from_row + j];
+}
+
+static double squares(const df_real *a, size_t n)
+{
+    double lane[64] = {0};
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        for (size_t j = 0; j < 64; j++) lane[j] += (double)a[i + j] * (double)a[i + j];
+    for (size_t j = 0; i + j < n; j++) lane[j] += (double)a[i + j] * (double)a[i + j];
+    return df_fold_lanes(lane);
 }
 
 static void adam(df_real *restrict parameters, df_real *restrict m, df_real *restrict v,
-                 const df_real *restrict gradient, size_t n, df_real beta1, df_real beta2, df_real rate,
+                 const df_real *restrict gradient, size_t n, df_real scale, df_real beta1, df_real beta2, df_real rate,
                  df_real root_scale, df_real epsilon, df_real decay)
 {
     for (size_t i = 0; i < n; i++) {
-        m[i] = beta1 * m[i] + (1 - beta1) * gradient[i];
-        v[i] = beta2 * v[i] + (1 - beta2) * (gradient[i] * gradient[i]);
+        const df_real g = scale * gradient[i];
+        m[i] = beta1 * m[i] + (1 - beta1) * g;
+        v[i] = beta2 * v[i] + (1 - beta2) * (g * g);
         const df_real root = SQRT(v[i]) * root_scale + epsilon;
         parameters[i] = parameters[i] * decay - rate * (m[i] / root);
     }
@@ -326,7 +439,7 @@ static double moment(const double *restrict weight, const double *restrict colum
 
 extern const df_kernels SET_NAME(DF_SET);
 const df_kernels SET_NAME(DF_SET) = {
-    .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .waves = waves, .adam = adam,
-    .average = average,
+    .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .multiply = multiply,
+    .waves = waves, .transpose = transpose, .squares = squares, .adam = adam, .average = average,
     .terms = terms, .weights = weights, .moment = moment,
 };

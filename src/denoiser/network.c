@@ -93,7 +93,9 @@ static void answer(const void *self, const df_question *question, const df_answe
             s->x[i] = (df_real)s->scaled[i];
         }
     }
-    df_network_forward(from->network, &from->weights, &s->pass, s->x, s->labels, !question->level_each, n);
+    df_pass pass = s->pass;
+    if (!answer->x0_dot) pass.layer = 0;
+    df_network_forward(from->network, &from->weights, &pass, s->x, s->labels, !question->level_each, n);
     for (size_t r = 0; r < n; r++) {
         for (size_t i = 0; i < dim; i++)
             s->predicted[r * dim + i] = (double)s->pass.output[r * from->network->outputs + i];

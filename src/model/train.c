@@ -125,14 +125,15 @@ df_status df_training_step(df_training *t, df_error *error)
     df_weights_refresh(&model->network, &t->weights);
     memset(t->gradient, 0, count * sizeof *t->gradient);
     t->loss = df_learning_step(&t->learning, &t->weights, step, t->gradient);
-    t->gradient_norm = df_clip_gradient(t->gradient, count, c->clip);
+    t->gradient_norm = df_gradient_norm(t->gradient, count, model->network.kernels);
     t->rate = rate_at(c, step);
     if (!(t->loss < LOSS_MOST) || !(t->gradient_norm < HUGE_VAL))
         return df_fail(error, DF_DIVERGED,
                        "training diverged at step %llu: loss %g, gradient norm %g, learning rate %g\n"
                        "  try a smaller --lr, such as %g", (unsigned long long)step, t->loss, t->gradient_norm,
                        t->rate, c->lr / 10);
-    df_adam_step(&adam, model->raw, model->m, model->v, t->gradient, count, step, t->rate, model->network.kernels);
+    df_adam_step(&adam, model->raw, model->m, model->v, t->gradient, count, df_clip_scale(t->gradient_norm, c->clip),
+                 step, t->rate, model->network.kernels);
     if (model->objective->after) model->objective->after(&t->learning, model->raw, step);
     df_ema_step(model->average, model->raw, count, step, c->ema_decay, model->network.kernels);
     model->step = step;

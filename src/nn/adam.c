@@ -8,22 +8,22 @@
 #include <math.h>
 
 void df_adam_step(const df_adam *adam, df_real *parameters, df_real *m, df_real *v, const df_real *gradient,
-                  size_t count, uint64_t step, double rate, const df_kernels *kernels)
+                  size_t count, double scale, uint64_t step, double rate, const df_kernels *kernels)
 {
     const double bias1 = 1 - df_pow(adam->beta1, (double)step), bias2 = 1 - df_pow(adam->beta2, (double)step);
-    kernels->adam(parameters, m, v, gradient, count, (df_real)adam->beta1, (df_real)adam->beta2,
+    kernels->adam(parameters, m, v, gradient, count, (df_real)scale, (df_real)adam->beta1, (df_real)adam->beta2,
                   (df_real)(rate / bias1), (df_real)(1 / sqrt(bias2)), (df_real)adam->epsilon,
                   (df_real)(1 - rate * adam->weight_decay));
 }
 
-double df_clip_gradient(df_real *gradient, size_t count, double most)
+double df_gradient_norm(const df_real *gradient, size_t count, const df_kernels *kernels)
 {
-    const double norm = sqrt(df_sum_squares_real(gradient, count));
-    if (most > 0 && norm > most) {
-        const df_real scale = (df_real)(most / norm);
-        for (size_t i = 0; i < count; i++) gradient[i] *= scale;
-    }
-    return norm;
+    return sqrt(kernels->squares(gradient, count));
+}
+
+double df_clip_scale(double norm, double most)
+{
+    return most > 0 && norm > most ? most / norm : 1;
 }
 
 void df_ema_step(df_real *average, const df_real *parameters, size_t count, uint64_t step, double decay,

@@ -13,37 +13,13 @@ size_t df_embedding_width(const df_embedding *embedding)
     return (embedding->raw ? embedding->inputs : 0) + 2 * embedding->waves;
 }
 
-enum { CHUNK = 64 };
-
-static size_t chunk_size(size_t done, size_t all)
-{
-    return all - done < CHUNK ? all - done : CHUNK;
-}
-
-/* Phases `first` to `first + count - 1` of F x, for one row x. */
-static void phases(df_real *out, const df_real *x, const df_embedding *e, size_t first, size_t count)
-{
-    for (size_t w = 0; w < count; w++) {
-        df_real sum = 0;
-        for (size_t i = 0; i < e->inputs; i++) sum += e->frequencies[(first + w) * e->inputs + i] * x[i];
-        out[w] = sum;
-    }
-}
-
 void df_embedding_forward(df_real *y, size_t y_row, const df_real *x, size_t x_row, const df_embedding *e, size_t n,
                           const df_kernels *kernels)
 {
-    for (size_t r = 0; r < n; r++) {
-        df_real *out = y + r * y_row;
-        const df_real *in = x + r * x_row;
-        if (e->raw)
-            for (size_t i = 0; i < e->inputs; i++) *out++ = in[i];
-        for (size_t w = 0; w < e->waves; w += CHUNK) {
-            df_real angle[CHUNK];
-            phases(angle, in, e, w, chunk_size(w, e->waves));
-            kernels->waves(out + w, out + e->waves + w, angle, chunk_size(w, e->waves));
-        }
-    }
+    const size_t raw = e->raw ? e->inputs : 0;
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < raw; i++) y[r * y_row + i] = x[r * x_row + i];
+    kernels->waves(y + raw, y_row, x, x_row, e->frequencies, e->waves, e->inputs, n);
 }
 
 void df_embedding_backward(df_real *d_x, size_t x_row, const df_real *d_y, const df_real *y, size_t y_row,
@@ -70,10 +46,12 @@ void df_embedding_tangent(df_real *y_dot, const df_real *x_dot, size_t x_row, co
         const df_real *sine = y + r * y_row + raw, *cosine = sine + e->waves;
         df_real *sine_dot = y_dot + r * y_row + raw, *cosine_dot = sine_dot + e->waves;
         for (size_t i = 0; i < raw; i++) y_dot[r * y_row + i] = x_dot[r * x_row + i];
-        phases(sine_dot, x_dot + r * x_row, e, 0, e->waves);
         for (size_t w = 0; w < e->waves; w++) {
-            cosine_dot[w] = -sine[w] * sine_dot[w];
-            sine_dot[w] *= cosine[w];
+            df_real phase_dot = 0;
+            for (size_t i = 0; i < e->inputs; i++)
+                phase_dot += e->frequencies[w * e->inputs + i] * x_dot[r * x_row + i];
+            sine_dot[w] = cosine[w] * phase_dot;
+            cosine_dot[w] = -sine[w] * phase_dot;
         }
     }
 }

@@ -171,12 +171,26 @@ void df_network_start(const df_network *network, df_real *parameters, uint64_t s
 
 /* ---- use ---- */
 
-void df_weights_refresh(const df_network *network, df_weights *weights)
+/* The first of `rows` rows that belongs to part `part` of `parts`. */
+static size_t part_start(size_t rows, size_t part, size_t parts)
+{
+    return rows * part / parts;
+}
+
+void df_weights_refresh_part(const df_network *network, const df_weights *weights, size_t part, size_t parts)
 {
     for (size_t l = 0; l < network->linears; l++) {
         const df_tensor *w = &network->tensors[2 * l];
-        df_linear_transpose(weights->transposed + w->offset, weights->parameters + w->offset, w->rows, w->columns);
+        const size_t first = part_start(w->rows, part, parts), count = part_start(w->rows, part + 1, parts) - first;
+        network->kernels->transpose(weights->transposed + w->offset + first, w->rows,
+                                    weights->parameters + w->offset + first * w->columns, w->columns, count,
+                                    w->columns);
     }
+}
+
+void df_weights_refresh(const df_network *network, const df_weights *weights)
+{
+    df_weights_refresh_part(network, weights, 0, 1);
 }
 
 static df_linear linear(const df_network *network, const df_weights *weights, size_t layer)
@@ -189,20 +203,24 @@ static df_linear linear(const df_network *network, const df_weights *weights, si
 df_status df_pass_init(df_pass *pass, const df_network *network, size_t rows, df_arena *arena, df_error *error)
 {
     const size_t hidden = rows * network->config.hidden, layers = network->linears - 1;
-    *pass = (df_pass){0};
+    *pass = (df_pass){.layer = hidden};
     DF_NEW(arena, pass->features, rows * network->features, error);
     DF_NEW(arena, pass->d_features, rows * network->features, error);
     DF_NEW(arena, pass->output, rows * network->outputs, error);
-    DF_NEW(arena, pass->z, hidden, error);
-    DF_NEW(arena, pass->d_z, hidden, error);
+    DF_NEW(arena, pass->h, layers * hidden, error);
+    DF_NEW(arena, pass->slope, layers * hidden, error);
     DF_NEW(arena, pass->d_h, hidden, error);
-    DF_NEW(arena, pass->h, layers, error);
-    DF_NEW(arena, pass->slope, layers, error);
-    for (size_t l = 0; l < layers; l++) {
-        DF_NEW(arena, pass->h[l], hidden, error);
-        DF_NEW(arena, pass->slope[l], hidden, error);
-    }
+    DF_NEW(arena, pass->work, hidden, error);
     return DF_OK;
+}
+
+df_pass df_pass_from(const df_pass *pass, const df_network *network, size_t first)
+{
+    const size_t hidden = first * network->config.hidden, features = first * network->features;
+    return (df_pass){.features = pass->features + features, .layer = pass->layer, .h = pass->h + hidden,
+                     .slope = pass->slope + hidden, .output = pass->output + first * network->outputs,
+                     .d_h = pass->d_h + hidden, .work = pass->work + hidden,
+                     .d_features = pass->d_features + features};
 }
 
 static bool adds_input(const df_network *network, size_t layer)
@@ -213,11 +231,6 @@ static bool adds_input(const df_network *network, size_t layer)
 static void add(df_real *restrict y, const df_real *restrict x, size_t n)
 {
     for (size_t i = 0; i < n; i++) y[i] += x[i];
-}
-
-static void multiply(df_real *restrict y, const df_real *restrict a, const df_real *restrict b, size_t n)
-{
-    for (size_t i = 0; i < n; i++) y[i] = a[i] * b[i];
 }
 
 static void features_forward(const df_network *network, df_real *features, const df_real *x, const df_real *labels,
@@ -233,55 +246,68 @@ static void features_forward(const df_network *network, df_real *features, const
     for (size_t r = 1; shared && r < n; r++) memcpy(last + r * row, last, df_embedding_width(&level) * sizeof *last);
 }
 
-void df_network_forward(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x,
+void df_network_forward(const df_network *network, const df_weights *weights, const df_pass *pass, const df_real *x,
                         const df_real *labels, bool shared, size_t n)
 {
-    const size_t size = n * network->config.hidden;
     const df_kernels *kernels = network->kernels;
     features_forward(network, pass->features, x, labels, shared, n);
     const df_real *input = pass->features;
     for (size_t l = 0; l + 1 < network->linears; l++) {
         const df_linear layer = linear(network, weights, l);
-        df_linear_forward(pass->z, input, &layer, n, kernels);
-        (network->config.activation == DF_SILU ? kernels->silu : kernels->gelu)(pass->h[l], pass->slope[l],
-                                                                                pass->z, size);
-        if (adds_input(network, l)) add(pass->h[l], input, size);
-        input = pass->h[l];
+        df_real *h = pass->h + l * pass->layer, *z = pass->slope + l * pass->layer;
+        df_linear_forward(z, input, &layer, n, kernels);
+        (network->config.activation == DF_SILU ? kernels->silu : kernels->gelu)(
+            h, z, adds_input(network, l) ? input : NULL, n * network->config.hidden);
+        input = h;
     }
     const df_linear last = linear(network, weights, network->linears - 1);
     df_linear_forward(pass->output, input, &last, n, kernels);
 }
 
-void df_network_backward(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *d_output,
-                         df_real *d_parameters, df_real *d_x, size_t n)
+void df_network_gradient(const df_network *network, const df_pass *pass, const df_real *d_output,
+                         df_real *d_parameters, bool add, size_t n, size_t part, size_t parts)
 {
-    const size_t size = n * network->config.hidden, dim = network->config.dim;
-    const df_kernels *kernels = network->kernels;
-    const df_real *d_y = d_output;
-    for (size_t l = network->linears; l-- > 0;) {
-        const df_linear layer = linear(network, weights, l);
-        df_real *d_weight = d_parameters ? d_parameters + network->tensors[2 * l].offset : NULL;
-        df_real *d_bias = d_parameters ? d_parameters + network->tensors[2 * l + 1].offset : NULL;
-        if (l == 0) {
-            df_linear_backward(d_x ? pass->d_features : NULL, d_weight, d_bias, d_y, pass->features, &layer, n,
-                               kernels);
-            break;
-        }
-        /* d_h so far holds the gradient that flows past this layer when it adds its input. */
-        df_real *d_input = adds_input(network, l) && l + 1 < network->linears ? pass->z : pass->d_h;
-        df_linear_backward(d_input, d_weight, d_bias, d_y, pass->h[l - 1], &layer, n, kernels);
-        if (d_input == pass->z) add(pass->d_h, d_input, size);
-        multiply(pass->d_z, pass->d_h, pass->slope[l - 1], size);
-        d_y = pass->d_z;
+    for (size_t l = 0; l < network->linears; l++) {
+        const df_tensor *w = &network->tensors[2 * l], *b = w + 1;
+        const df_linear layer = {.inputs = w->columns, .outputs = w->rows};
+        const size_t first = part_start(w->rows, part, parts), count = part_start(w->rows, part + 1, parts) - first;
+        df_linear_gradient(d_parameters + w->offset, d_parameters + b->offset, add,
+                           l + 1 < network->linears ? pass->slope + l * pass->layer : d_output,
+                           l > 0 ? pass->h + (l - 1) * pass->layer : pass->features, &layer, first, count, n,
+                           network->kernels);
     }
-    if (!d_x) return;
-    const size_t row = network->features;
+}
+
+/* d_x:(n, dim) through the embeddings. */
+static void features_backward(const df_network *network, const df_pass *pass, df_real *d_x, size_t n)
+{
+    const size_t row = network->features, dim = network->config.dim;
     const df_embedding points = point_embedding(network);
     memset(d_x, 0, n * dim * sizeof *d_x);
     for (size_t p = 0; p < point_embeddings(network); p++) {
         const size_t offset = p * df_embedding_width(&points);
         df_embedding_backward(d_x + p, dim, pass->d_features + offset, pass->features + offset, row, &points, n);
     }
+}
+
+void df_network_backward(const df_network *network, const df_weights *weights, const df_pass *pass,
+                         const df_real *d_output, df_real *d_parameters, df_real *d_x, size_t n)
+{
+    const df_real *d_y = d_output;
+    for (size_t l = network->linears - 1; l > 0; l--) {
+        const df_linear layer = linear(network, weights, l);
+        df_real *d_z = pass->slope + (l - 1) * pass->layer;
+        /* d_h so far is the gradient that flows past this layer when it adds its input. */
+        const bool past = adds_input(network, l) && l + 1 < network->linears;
+        df_linear_backward(pass->d_h, past ? pass->d_h : NULL, d_y, &layer, n, network->kernels);
+        network->kernels->multiply(d_z, pass->d_h, n * network->config.hidden);
+        d_y = d_z;
+    }
+    if (d_parameters) df_network_gradient(network, pass, d_output, d_parameters, true, n, 0, 1);
+    if (!d_x) return;
+    const df_linear first = linear(network, weights, 0);
+    df_linear_backward(pass->d_features, NULL, d_y, &first, n, network->kernels);
+    features_backward(network, pass, d_x, n);
 }
 
 void df_network_label_gradient(const df_network *network, const df_pass *pass, df_real *d_labels, size_t n)
@@ -293,7 +319,7 @@ void df_network_label_gradient(const df_network *network, const df_pass *pass, d
     df_embedding_backward(d_labels, 1, pass->d_features + offset, pass->features + offset, row, &level, n);
 }
 
-void df_network_tangent(const df_network *network, const df_weights *weights, df_pass *pass, const df_real *x_dot,
+void df_network_tangent(const df_network *network, const df_weights *weights, const df_pass *pass, const df_real *x_dot,
                         df_real *output_dot, size_t n)
 {
     const size_t size = n * network->config.hidden, dim = network->config.dim, row = network->features;
@@ -305,13 +331,18 @@ void df_network_tangent(const df_network *network, const df_weights *weights, df
         df_embedding_tangent(pass->d_features + offset, x_dot + p, dim, pass->features + offset, row, &points, n);
     }
     const df_real *input = pass->d_features;
+    df_real *h_dot = pass->d_h, *phi_dot = pass->work;
     for (size_t l = 0; l + 1 < network->linears; l++) {
         const df_linear layer = linear(network, weights, l);
-        df_linear_tangent(pass->d_z, input, &layer, n, kernels);
-        multiply(pass->z, pass->d_z, pass->slope[l], size);
-        if (adds_input(network, l)) add(pass->d_h, pass->z, size);
-        else memcpy(pass->d_h, pass->z, size * sizeof *pass->z);
-        input = pass->d_h;
+        df_linear_tangent(phi_dot, input, &layer, n, kernels);
+        kernels->multiply(phi_dot, pass->slope + l * pass->layer, size);
+        if (adds_input(network, l)) add(h_dot, phi_dot, size);
+        else {
+            df_real *const other = h_dot;
+            h_dot = phi_dot;
+            phi_dot = other;
+        }
+        input = h_dot;
     }
     const df_linear last = linear(network, weights, network->linears - 1);
     df_linear_tangent(output_dot, input, &last, n, kernels);
