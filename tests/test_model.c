@@ -28,11 +28,13 @@ static void load_data(run *r)
     CHECK(df_data_load(&r->data, &r->arena, c->data, c->columns, c->points, c->noise, c->seed, &error) == DF_OK);
 }
 
-static df_status prepare(run *r, const char *settings)
+static df_status prepare_threads(run *r, const char *settings, size_t threads)
 {
     df_model *model = &r->model;
     df_model_settings s;
+    df_team *team;
     *r = (run){0};
+    DF_TRY(df_team_start(&team, &r->arena, threads, &error));
     model->objective = df_find_objective("ddpm", NULL);
     df_model_list_settings(&s, model);
     for (df_settings *const *one = s.list; *one; one++) df_settings_defaults(*one);
@@ -44,7 +46,12 @@ static df_status prepare(run *r, const char *settings)
     model->data_crc = r->data.crc;
     DF_TRY(df_transform_fit(&model->transform, &r->arena, &r->data, model->config.scaling, &error));
     DF_TRY(df_model_build(model, &r->arena, &error));
-    return df_training_init(&r->training, model, &r->data, &r->arena, &error);
+    return df_training_init(&r->training, model, &r->data, team, &r->arena, &error);
+}
+
+static df_status prepare(run *r, const char *settings)
+{
+    return prepare_threads(r, settings, 1);
 }
 
 static void train_to(run *r, uint64_t step)
@@ -140,7 +147,7 @@ static void test_resume(const char *settings)
     end(&part);
     CHECK(df_model_load(&rest.model, &rest.arena, path, &error) == DF_OK);
     load_data(&rest);
-    CHECK(df_training_init(&rest.training, &rest.model, &rest.data, &rest.arena, &error) == DF_OK);
+    CHECK(df_training_init(&rest.training, &rest.model, &rest.data, NULL, &rest.arena, &error) == DF_OK);
     CHECK(rest.model.step == 6 && rest.model.loss_sum > 0);
     train_to(&rest, 10);
     const size_t count = whole.model.network.parameter_count;
@@ -153,6 +160,26 @@ static void test_resume(const char *settings)
     CHECK(df_training_held_out(&whole.training) == df_training_held_out(&rest.training));
     end(&whole);
     end(&rest);
+}
+
+/* Any number of threads: more than there are blocks of rows, and rows of a weight, too. */
+static void test_threads(const char *settings)
+{
+    static const size_t threads[] = {2, 3, 7};
+    run alone, team;
+    CHECK(prepare_threads(&alone, settings, 1) == DF_OK);
+    train_to(&alone, 3);
+    const size_t count = alone.model.network.parameter_count;
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        CHECK(prepare_threads(&team, settings, threads[i]) == DF_OK);
+        train_to(&team, 3);
+        check_same_model(&alone.model, &team.model);
+        CHECK(same_numbers(alone.model.m, team.model.m, count) && same_numbers(alone.model.v, team.model.v, count));
+        CHECK(alone.training.loss == team.training.loss);
+        CHECK(alone.training.gradient_norm == team.training.gradient_norm);
+        end(&team);
+    }
+    end(&alone);
 }
 
 /* What diverges leaves the weights of the step before. */
@@ -511,6 +538,9 @@ int main(int count, char **arguments)
     test_resume("holdout=0.2");
     test_resume("prediction-type=eps beta-schedule=linear block=plain lr-schedule=linear weight-decay=0.01 clip-grad-norm=0.5");
     test_resume("prediction-type=x0 label=step loss=vlb activation=gelu layers=2 scale=per-column");
+    test_threads("batch-size=7");
+    test_threads("batch-size=700 hidden=67 layers=2 point-waves=9");
+    test_threads("batch-size=193 hidden=19 block=plain random-output=yes prediction-type=eps beta-schedule=linear");
     test_divergence();
     test_refused_combinations();
     test_edits();

@@ -3,6 +3,7 @@
 #define DIFFUSE_MODEL_H
 
 #include "diffuse/paper.h"
+#include "diffuse/threads.h"
 
 DF_BEGIN
 
@@ -124,16 +125,18 @@ df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_e
 typedef struct df_training {
     df_model *model;
     df_learning learning;
+    df_team *team;
     df_weights weights;
     df_real *gradient;
+    double *squares; /* of the gradient, piece by piece */
     double *held_out; /* (held_out_rows, dim), scaled; NULL without --holdout */
     size_t held_out_rows;
     double loss, gradient_norm, rate; /* of the last step */
 } df_training;
 
 /* Reserves everything; `data` is copied, scaled. */
-df_status df_training_init(df_training *training, df_model *model, const df_data *data, df_arena *arena,
-                           df_error *error) DF_MUST_CHECK;
+df_status df_training_init(df_training *training, df_model *model, const df_data *data, df_team *team,
+                           df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 /* One step. DF_DIVERGED leaves the parameters as they were before it. */
 df_status df_training_step(df_training *training, df_error *error) DF_MUST_CHECK;

@@ -83,6 +83,9 @@ typedef struct df_tensor {
     size_t rows, columns, offset;
 } df_tensor;
 
+/* The first of a tensor's numbers in part `part` of `parts`, which are whole rows; the end when part = parts. */
+size_t df_tensor_part(const df_tensor *tensor, size_t part, size_t parts);
+
 typedef struct df_network {
     df_network_config config;
     size_t outputs;         /* columns of the output */
@@ -164,8 +167,6 @@ typedef struct df_adam {
 /* One update of parameters, m and v, all (count), with the gradient times `scale`. `step` counts from 1. */
 void df_adam_step(const df_adam *adam, df_real *parameters, df_real *m, df_real *v, const df_real *gradient,
                   size_t count, double scale, uint64_t step, double rate, const df_kernels *kernels);
-
-double df_gradient_norm(const df_real *gradient, size_t count, const df_kernels *kernels);
 
 /* What to scale a gradient of that norm by, so that its norm is at most `most` (0: no limit). */
 double df_clip_scale(double norm, double most);

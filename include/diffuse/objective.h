@@ -4,6 +4,7 @@
 
 #include "diffuse/denoiser.h"
 #include "diffuse/option.h"
+#include "diffuse/threads.h"
 
 DF_BEGIN
 
@@ -20,7 +21,8 @@ typedef struct df_example {
 } df_example;
 
 /* Most papers need `target` alone: the core draws examples, asks the network, and goes back through it. What is not
- * needed is NULL or 0. All of it is const; what a method learns or remembers lives in the parameters and the state. */
+ * needed is NULL or 0. All of it is const; what a method learns or remembers lives in the parameters and the state.
+ * target, time and couple are called by several threads, each with a block of its own. */
 typedef struct df_objective {
     const char *name, *about;
     const df_option *options;
@@ -80,7 +82,9 @@ struct df_learning {
     size_t rows;
     uint64_t seed;
     uint64_t batch;
+    df_team *team;
     /* reserved by df_learning_init */
+    double *losses;      /* of the blocks that are worked on together */
     df_real *state;      /* (objective->state_size) */
     df_pass pass;
     df_real *x, *d_output, *labels;
@@ -93,9 +97,9 @@ struct df_learning {
 
 df_status df_learning_init(df_learning *learning, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
-/* The mean loss of minibatch number `step` (from 1), a sum over dimensions; its gradient is added to
- * d_parameters, unless NULL. Example j of step s draws from index (s - 1) batch + j, whatever else happens:
- * its row, its t (stratified: u in ((j + u)/batch)), its noise. */
+/* The mean loss of minibatch number `step` (from 1), a sum over dimensions; d_parameters, unless NULL, becomes its
+ * gradient. Example j of step s draws from index (s - 1) batch + j, whatever else happens: its row, its t
+ * (stratified: u in ((j + u)/batch)), its noise. */
 double df_learning_step(df_learning *learning, const df_weights *weights, uint64_t step, df_real *d_parameters);
 
 /* The mean loss over rows of data:(rows, dim), each with a level and a noise of its own that never change:

@@ -347,7 +347,7 @@ static df_status build(job *j, df_arena *arena, df_error *error)
         DF_TRY(df_transform_fit(&model->transform, arena, &j->data, c->scaling, error));
         DF_TRY(df_model_build(model, arena, error));
     }
-    return df_training_init(&j->training, model, &j->data, arena, error);
+    return df_training_init(&j->training, model, &j->data, NULL, arena, error);
 }
 
 static void print_settings(const job *j)

@@ -4,24 +4,35 @@
 #include "diffuse/random.h"
 
 #include <math.h>
+#include <string.h>
+
+/* Blocks of a minibatch that are worked on together, each by whichever thread is free: a few, shared out evenly. */
+static size_t blocks_together(const df_learning *l)
+{
+    enum { FEW = 4 };
+    const size_t threads = df_team_count(l->team), even = (FEW + threads - 1) / threads * threads;
+    const uint64_t all = (l->batch + DF_ROWS - 1) / DF_ROWS;
+    return all < even ? (size_t)all : even;
+}
 
 df_status df_learning_init(df_learning *l, df_arena *arena, df_error *error)
 {
-    const size_t size = DF_ROWS * l->network->config.dim;
+    const size_t blocks = blocks_together(l), rows = blocks * DF_ROWS, size = rows * l->network->config.dim;
     if (!l->objective->brings_network) {
-        DF_TRY(df_pass_init(&l->pass, l->network, DF_ROWS, arena, error));
-        DF_NEW(arena, l->d_output, DF_ROWS * l->network->outputs, error);
+        DF_TRY(df_pass_init(&l->pass, l->network, rows, arena, error));
+        DF_NEW(arena, l->d_output, rows * l->network->outputs, error);
     }
     if (l->objective->state_size && !l->state)
         DF_NEW(arena, l->state, l->objective->state_size(l->options, l->schedule), error);
+    DF_NEW(arena, l->losses, blocks, error);
     DF_NEW(arena, l->x, size, error);
-    DF_NEW(arena, l->labels, DF_ROWS, error);
+    DF_NEW(arena, l->labels, rows, error);
     DF_NEW(arena, l->x0, size, error);
     DF_NEW(arena, l->eps, size, error);
     DF_NEW(arena, l->target, size, error);
-    DF_NEW(arena, l->t, DF_ROWS, error);
-    DF_NEW(arena, l->levels, DF_ROWS, error);
-    DF_NEW(arena, l->weights, DF_ROWS, error);
+    DF_NEW(arena, l->t, rows, error);
+    DF_NEW(arena, l->levels, rows, error);
+    DF_NEW(arena, l->weights, rows, error);
     return DF_OK;
 }
 
@@ -39,8 +50,29 @@ static void prepare_row(df_learning *l, size_t r)
     l->weights[r] *= l->objective->target(&example, l->target + r * dim);
 }
 
-double df_learning_block(df_learning *l, const df_weights *weights, size_t n, double share, df_real *d_parameters,
-                         double *losses)
+/* The block that begins `first` rows further on. */
+static df_learning block_from(const df_learning *l, size_t first)
+{
+    const size_t dim = l->network->config.dim;
+    df_learning block = *l;
+    block.first += first;
+    if (!l->objective->brings_network) {
+        block.pass = df_pass_from(&l->pass, l->network, first);
+        block.d_output += first * l->network->outputs;
+    }
+    block.x += first * dim;
+    block.labels += first;
+    block.x0 += first * dim;
+    block.eps += first * dim;
+    block.target += first * dim;
+    block.t += first;
+    block.weights += first;
+    block.levels += first;
+    return block;
+}
+
+/* The weighted squared error of n prepared examples; d_output becomes its gradient times `share`. */
+static double squared_error(df_learning *l, const df_weights *weights, size_t n, double share, double *losses)
 {
     const size_t dim = l->network->config.dim, outputs = l->network->outputs;
     double loss = 0;
@@ -56,6 +88,13 @@ double df_learning_block(df_learning *l, const df_weights *weights, size_t n, do
         if (losses) losses[r] = sum;
         loss += sum;
     }
+    return loss;
+}
+
+double df_learning_block(df_learning *l, const df_weights *weights, size_t n, double share, df_real *d_parameters,
+                         double *losses)
+{
+    const double loss = squared_error(l, weights, n, share, losses);
     if (d_parameters) df_network_backward(l->network, weights, &l->pass, l->d_output, d_parameters, NULL, n);
     return loss;
 }
@@ -100,20 +139,88 @@ static void draw_row(df_learning *l, uint64_t step, uint64_t j, size_t r)
     draw_time(l, r, ((double)j + u[0]) / (double)l->batch);
 }
 
+static void draw_block(df_learning *l, size_t n)
+{
+    if (!l->noise)
+        df_normal_rows(l->eps, n, l->network->config.dim, (df_place){.seed = l->seed,
+                       .index = (l->step - 1) * l->batch + l->first, .purpose = DF_FOR_NOISE});
+    for (size_t r = 0; r < n; r++) draw_row(l, l->step, l->first + r, r);
+    if (l->objective->couple) l->objective->couple(l, n);
+    for (size_t r = 0; r < n; r++) prepare_row(l, r);
+}
+
+/* The blocks that are worked on together. */
+typedef struct chunk {
+    df_learning *learning;
+    const df_weights *weights;
+    df_real *d_parameters;
+    bool add; /* to the gradient so far */
+    size_t n;
+} chunk;
+
+static size_t block_rows(const chunk *c, size_t block)
+{
+    return c->n - block * DF_ROWS < DF_ROWS ? c->n - block * DF_ROWS : DF_ROWS;
+}
+
+/* One block down to dL/dz of every layer. A method that asks its network otherwise is asked later, block by block. */
+static void work_block(void *self, size_t thread, size_t b)
+{
+    chunk *c = self;
+    df_learning block = block_from(c->learning, b * DF_ROWS);
+    const size_t n = block_rows(c, b);
+    (void)thread;
+    draw_block(&block, n);
+    if (block.objective->block) return;
+    c->learning->losses[b] = squared_error(&block, c->weights, n, 1 / (double)block.batch, NULL);
+    if (c->d_parameters)
+        df_network_backward(block.network, c->weights, &block.pass, block.d_output, NULL, NULL, n);
+}
+
+static void work_gradient(void *self, size_t thread, size_t threads)
+{
+    const chunk *c = self;
+    const df_learning *l = c->learning;
+    df_network_gradient(l->network, &l->pass, l->d_output, c->d_parameters, c->add, c->n, thread, threads);
+}
+
+/* Returns `loss` plus those of all blocks, one after the other. */
+static double chunk_loss(chunk *c, double loss)
+{
+    df_learning *l = c->learning;
+    const size_t blocks = (c->n + DF_ROWS - 1) / DF_ROWS;
+    df_team_each(l->team, blocks, work_block, c);
+    for (size_t b = 0; b < blocks && l->objective->block; b++) {
+        df_learning block = block_from(l, b * DF_ROWS);
+        l->losses[b] = l->objective->block(&block, c->weights, block_rows(c, b), 1 / (double)l->batch,
+                                           c->d_parameters);
+    }
+    if (c->d_parameters && !l->objective->block) df_team_run(l->team, work_gradient, c);
+    for (size_t b = 0; b < blocks; b++) loss += l->losses[b];
+    return loss;
+}
+
+/* Sets those gradients to 0 that df_network_gradient will not set. */
+static void clear(const df_learning *l, df_real *d_parameters)
+{
+    const df_network *network = l->network;
+    const size_t layers = 2 * network->linears;
+    const size_t first = l->objective->block ? 0 : layers < network->tensor_count ? network->tensors[layers].offset
+                                                                                  : network->parameter_count;
+    memset(d_parameters + first, 0, (network->parameter_count - first) * sizeof *d_parameters);
+}
+
 double df_learning_step(df_learning *l, const df_weights *weights, uint64_t step, df_real *d_parameters)
 {
+    const size_t rows = blocks_together(l) * DF_ROWS;
     double loss = 0;
     l->step = step;
-    for (uint64_t done = 0; done < l->batch; done += DF_ROWS) {
-        const size_t n = l->batch - done < DF_ROWS ? l->batch - done : DF_ROWS;
+    if (d_parameters) clear(l, d_parameters);
+    for (uint64_t done = 0; done < l->batch; done += rows) {
+        chunk c = {.learning = l, .weights = weights, .d_parameters = d_parameters, .add = done > 0,
+                   .n = l->batch - done < rows ? (size_t)(l->batch - done) : rows};
         l->first = done;
-        if (!l->noise)
-            df_normal_rows(l->eps, n, l->network->config.dim, (df_place){.seed = l->seed,
-                           .index = (step - 1) * l->batch + done, .purpose = DF_FOR_NOISE});
-        for (size_t r = 0; r < n; r++) draw_row(l, step, done + r, r);
-        if (l->objective->couple) l->objective->couple(l, n);
-        for (size_t r = 0; r < n; r++) prepare_row(l, r);
-        loss += block_loss(l, weights, n, 1 / (double)l->batch, d_parameters);
+        loss = chunk_loss(&c, loss);
     }
     return loss / (double)l->batch;
 }

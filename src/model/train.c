@@ -86,15 +86,24 @@ static df_status make_pairs(df_training *t, const char *path, df_arena *arena, d
     return DF_OK;
 }
 
-df_status df_training_init(df_training *t, df_model *model, const df_data *data, df_arena *arena, df_error *error)
+/* The gradient's squares are summed piece by piece. */
+enum { PIECE = 4096 };
+
+static size_t pieces(const df_model *model)
+{
+    return (model->network.parameter_count + PIECE - 1) / PIECE;
+}
+
+df_status df_training_init(df_training *t, df_model *model, const df_data *data, df_team *team, df_arena *arena,
+                           df_error *error)
 {
     const df_config *c = &model->config;
     const size_t count = model->network.parameter_count;
-    *t = (df_training){.model = model};
+    *t = (df_training){.model = model, .team = team};
     t->learning = (df_learning){.network = &model->network, .objective = model->objective,
                                 .options = model->objective_options, .prediction = (df_prediction)c->prediction,
                                 .label = (df_label)c->label, .schedule = &model->schedule, .seed = c->seed,
-                                .batch = c->batch_size, .state = model->state};
+                                .batch = c->batch_size, .team = team, .state = model->state};
     DF_TRY(split(t, data, arena, error));
     if (t->held_out && model->denoiser.coupled)
         return df_fail(error, DF_USAGE, "--holdout measures the loss with independent noise, and here it is coupled");
@@ -102,6 +111,7 @@ df_status df_training_init(df_training *t, df_model *model, const df_data *data,
     if (other) DF_TRY(make_pairs(t, other, arena, error));
     DF_TRY(df_learning_init(&t->learning, arena, error));
     DF_NEW(arena, t->gradient, count, error);
+    DF_NEW(arena, t->squares, pieces(model), error);
     t->weights = (df_weights){.parameters = model->raw};
     DF_NEW(arena, t->weights.transposed, count, error);
     if (!model->m) {
@@ -111,31 +121,70 @@ df_status df_training_init(df_training *t, df_model *model, const df_data *data,
         if (model->objective->start) model->objective->start(&t->learning, model->raw);
         memcpy(model->average, model->raw, count * sizeof *model->raw);
     }
+    df_weights_refresh(&model->network, &t->weights);
     return DF_OK;
+}
+
+static void square_part(void *self, size_t thread, size_t threads)
+{
+    const df_training *t = self;
+    const size_t all = pieces(t->model), count = t->model->network.parameter_count;
+    for (size_t p = all * thread / threads; p < all * (thread + 1) / threads; p++)
+        t->squares[p] = t->model->network.kernels->squares(t->gradient + p * PIECE,
+                                                           p + 1 < all ? PIECE : count - p * PIECE);
+}
+
+/* Averages and transposes the rows of each tensor that are this thread's. */
+static void finish_part(void *self, size_t thread, size_t threads)
+{
+    const df_training *t = self;
+    df_model *model = t->model;
+    const df_network *network = &model->network;
+    for (size_t i = 0; i < network->tensor_count; i++) {
+        const size_t first = df_tensor_part(&network->tensors[i], thread, threads);
+        const size_t count = df_tensor_part(&network->tensors[i], thread + 1, threads) - first;
+        df_ema_step(model->average + first, model->raw + first, count, model->step + 1, model->config.ema_decay,
+                    network->kernels);
+    }
+    df_weights_refresh_part(network, &t->weights, thread, threads);
+}
+
+/* Updates the same rows. */
+static void update_part(void *self, size_t thread, size_t threads)
+{
+    const df_training *t = self;
+    df_model *model = t->model;
+    const df_config *c = &model->config;
+    const df_adam adam = {c->beta1, c->beta2, c->adam_epsilon, c->weight_decay};
+    for (size_t i = 0; i < model->network.tensor_count; i++) {
+        const size_t first = df_tensor_part(&model->network.tensors[i], thread, threads);
+        const size_t count = df_tensor_part(&model->network.tensors[i], thread + 1, threads) - first;
+        df_adam_step(&adam, model->raw + first, model->m + first, model->v + first, t->gradient + first, count,
+                     df_clip_scale(t->gradient_norm, c->clip), model->step + 1, t->rate, model->network.kernels);
+    }
+    if (!model->objective->after) finish_part(self, thread, threads);
 }
 
 df_status df_training_step(df_training *t, df_error *error)
 {
     df_model *model = t->model;
     const df_config *c = &model->config;
-    const df_adam adam = {c->beta1, c->beta2, c->adam_epsilon, c->weight_decay};
-    const size_t count = model->network.parameter_count;
     const uint64_t step = model->step + 1;
 
-    df_weights_refresh(&model->network, &t->weights);
-    memset(t->gradient, 0, count * sizeof *t->gradient);
     t->loss = df_learning_step(&t->learning, &t->weights, step, t->gradient);
-    t->gradient_norm = df_gradient_norm(t->gradient, count, model->network.kernels);
+    df_team_run(t->team, square_part, t);
+    t->gradient_norm = sqrt(df_sum(t->squares, pieces(model)));
     t->rate = rate_at(c, step);
     if (!(t->loss < LOSS_MOST) || !(t->gradient_norm < HUGE_VAL))
         return df_fail(error, DF_DIVERGED,
                        "training diverged at step %llu: loss %g, gradient norm %g, learning rate %g\n"
                        "  try a smaller --lr, such as %g", (unsigned long long)step, t->loss, t->gradient_norm,
                        t->rate, c->lr / 10);
-    df_adam_step(&adam, model->raw, model->m, model->v, t->gradient, count, df_clip_scale(t->gradient_norm, c->clip),
-                 step, t->rate, model->network.kernels);
-    if (model->objective->after) model->objective->after(&t->learning, model->raw, step);
-    df_ema_step(model->average, model->raw, count, step, c->ema_decay, model->network.kernels);
+    df_team_run(t->team, update_part, t);
+    if (model->objective->after) {
+        model->objective->after(&t->learning, model->raw, step);
+        df_team_run(t->team, finish_part, t);
+    }
     model->step = step;
     model->loss_sum += t->loss;
     return DF_OK;

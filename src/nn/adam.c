@@ -16,11 +16,6 @@ void df_adam_step(const df_adam *adam, df_real *parameters, df_real *m, df_real 
                   (df_real)(1 - rate * adam->weight_decay));
 }
 
-double df_gradient_norm(const df_real *gradient, size_t count, const df_kernels *kernels)
-{
-    return sqrt(kernels->squares(gradient, count));
-}
-
 double df_clip_scale(double norm, double most)
 {
     return most > 0 && norm > most ? most / norm : 1;

@@ -177,6 +177,11 @@ static size_t part_start(size_t rows, size_t part, size_t parts)
     return rows * part / parts;
 }
 
+size_t df_tensor_part(const df_tensor *tensor, size_t part, size_t parts)
+{
+    return tensor->offset + part_start(tensor->rows, part, parts) * (tensor->columns ? tensor->columns : 1);
+}
+
 void df_weights_refresh_part(const df_network *network, const df_weights *weights, size_t part, size_t parts)
 {
     for (size_t l = 0; l < network->linears; l++) {
