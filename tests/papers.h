@@ -75,6 +75,25 @@ static inline double number(const char *report, const char *name)
     return (double)NAN;
 }
 
+/* The number in row `row` (the first below the names is 0) of FOLDER/table's column `name`, in the CSV that `compare -o`
+ * writes; NaN, and a failed check, when it is not there. */
+static inline double cell(const char *table, size_t row, const char *name)
+{
+    char line[1000], path[1000], *end = line;
+    size_t column = 0;
+    snprintf(path, sizeof path, "%s/%s", paper_folder, table);
+    FILE *file = fopen(path, "r");
+    int found = file && fgets(line, sizeof line, file);
+    for (char *at = strtok(found ? line : NULL, ",\n"); at && strcmp(at, name) != 0; at = strtok(NULL, ",\n")) column++;
+    for (size_t i = 0; found && i <= row; i++) found = fgets(line, sizeof line, file) != NULL;
+    char *at = line;
+    for (size_t i = 0; found && i < column; i++) found = (at = strchr(at, ',')) != NULL && *++at;
+    const double value = found ? strtod(at, &end) : (double)NAN;
+    if (file) fclose(file);
+    CHECK(found && end != at);
+    return value;
+}
+
 /* KL(truth || model) in nats of FOLDER/model, by the ODE, from n points. */
 static inline double kl_of(const char *model, int n)
 {

@@ -26,7 +26,9 @@ typedef struct df_paper {
     X(score_sde)     \
     X(iddpm)         \
     X(vdm)           \
+    X(dpm_solver)    \
     X(flow_matching) \
+    X(unipc)         \
     X(sit)
 
 #define X(key) extern const df_paper df_paper_##key;
