@@ -253,7 +253,8 @@ static void compare_with_kernel(df_walk *walk, size_t step, void *self)
 {
     kernel_watch *w = self;
     for (size_t i = 0; step > 0 && step < walk->steps && i < walk->n * walk->dim; i++) {
-        const df_kernel k = w->sampler->kernel(walk->options, walk->levels[step - 1], walk->levels[step]);
+        const df_kernel k = w->sampler->kernel(walk->options, walk->pilot ? walk->pilot + step - 1 : NULL,
+                                               walk->levels[step - 1], walk->levels[step]);
         const double want = k.of_x0 * walk->x0[i] + k.of_x * w->before[i] +
                             (k.learned ? df_exp(0.5 * walk->log_variance[i]) : sqrt(k.variance)) * walk->z[i];
         w->worst = fmax(w->worst, fabs(walk->x[i] - want));
@@ -293,11 +294,16 @@ static bool last_step(const df_bound *b, size_t i)
     return i + 1 == b->steps;
 }
 
+static df_kernel kernel_of(const df_bound *b, size_t i)
+{
+    return b->sampler->kernel(b->options, b->pilot ? b->pilot + i : NULL, b->levels[i], b->levels[i + 1]);
+}
+
 /* The variance of step i of the model's chain; a last step without any takes that of the step before. */
 static double model_variance(const df_bound *b, size_t i)
 {
-    const double variance = b->sampler->kernel(b->options, b->levels[i], b->levels[i + 1]).variance;
-    return variance > 0 ? variance : b->sampler->kernel(b->options, b->levels[i - 1], b->levels[i]).variance;
+    const double variance = kernel_of(b, i).variance;
+    return variance > 0 ? variance : kernel_of(b, i - 1).variance;
 }
 
 /* The part of a term that does not depend on D. */
@@ -312,8 +318,7 @@ static double fixed_part(const df_bound *b, size_t i)
 /* What E |x0 - D|^2 is multiplied by, in every step and in the decoder, where D alone is the mean. */
 static double weight_of_miss(const df_bound *b, size_t i)
 {
-    return square(b->sampler->kernel(b->options, b->levels[i], b->levels[i + 1]).of_x0) /
-           (2 * model_variance(b, i));
+    return square(kernel_of(b, i).of_x0) / (2 * model_variance(b, i));
 }
 
 /* E KL(q(x_T | x0) || N(0, 1)) of one coordinate whose square is on average `square_mean`. */
@@ -331,6 +336,10 @@ static void check_gaussian_bound(const df_sampler *sampler, const char *assignme
     df_bound b = {
         .denoiser = &denoiser, .sampler = sampler, .options = options_of(sampler, assignments), .seed = 5};
     b.levels = schedule_levels("timesteps=25 shift=1", &b.steps);
+    df_sampling sampling = {.denoiser = &denoiser, .sampler = sampler, .options = b.options, .levels = b.levels,
+                            .steps = b.steps};
+    CHECK(df_sampling_init(&sampling, &arena, &error) == DF_OK);
+    b.pilot = sampling.walk.pilot;
     double prior, *terms = reserve(b.steps, sizeof *terms), *total = reserve(N, sizeof *total), exact = 0;
     const double *x0 = draw(m, 7, N), dim = (double)m->dim;
     CHECK(df_bound_terms(&b, &prior, terms, total, x0, N, &arena, &error) == DF_OK);
@@ -548,7 +557,7 @@ static void check_kl(df_level t, df_level before, bool large)
     CHECK_NEAR(prior, exact_prior(t, square(x0[0])) + exact_prior(t, square(x0[1])), 1e-12 * (1 + prior));
 
     /* the divergence of the two Gaussians */
-    const df_kernel k = b.sampler->kernel(b.options, t, before);
+    const df_kernel k = kernel_of(&b, 0);
     const double apart[2] = {k.of_x0 * (x0[0] - guess[0]), k.of_x0 * (x0[1] - guess[1])},
                  q = posterior_variance(t, before);
     const double of_variances = log(k.variance / q) + q / k.variance - 1;

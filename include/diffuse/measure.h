@@ -140,6 +140,7 @@ typedef struct df_bound {
     const void *options;
     const df_level *levels; /* (steps + 1) */
     size_t steps;
+    const double *pilot;    /* of a df_sampling of the same, df_walk.pilot; NULL for a sampler without */
     uint64_t seed;
 } df_bound;
 

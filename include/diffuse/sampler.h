@@ -38,9 +38,9 @@ void df_walk_denoise_to(df_walk *walk, df_level level, const df_level *to);
 void df_walk_noise(df_walk *walk, size_t step);
 
 /* A Gaussian step back: x_before ~ N(of_x0 D(x) + of_x x, variance I), or with the variances that the denoiser
- * answers. */
+ * answers. With x0 in place of D(x) its variance would be `posterior`. */
 typedef struct df_kernel {
-    double of_x0, of_x, variance;
+    double of_x0, of_x, variance, posterior;
     bool learned;
 } df_kernel;
 
@@ -62,8 +62,8 @@ typedef struct df_sampler {
     void (*pilot)(double *pilot, df_walk *walk, double *x);
     void (*step)(df_walk *walk, size_t i); /* x from levels[i] to levels[i + 1] */
     /* The step from one level to a less noisy one, when it is Gaussian and its chain has a variational bound;
-     * else NULL. */
-    df_kernel (*kernel)(const void *options, df_level from, df_level to);
+     * else NULL. *found: the number that the pilot has for this step; NULL without a pilot. */
+    df_kernel (*kernel)(const void *options, const double *found, df_level from, df_level to);
 } df_sampler;
 
 enum { DF_SAMPLER_OPTIONS = 256, DF_SAMPLER_MEMORY = 8, DF_PILOT_ROWS = 1024 };

@@ -224,9 +224,13 @@ static df_status run_bound(request *q, df_arena *arena, df_error *error)
     double prior, se, *terms;
     DF_TRY(make_grid(&levels, &q->grid_settings, &q->grid, q->choice.sampler, 50, &q->subject.schedule, arena, error));
     DF_NEW(arena, terms, q->grid.steps, error);
-    const df_bound bound = {.denoiser = &q->subject.denoiser, .sampler = q->choice.sampler,
-                            .options = q->choice.options,
-                            .levels = levels, .steps = q->grid.steps, .seed = q->own.seed};
+    df_sampling sampling = {.denoiser = &q->subject.denoiser, .sampler = q->choice.sampler,
+                            .options = q->choice.options, .levels = levels, .steps = q->grid.steps,
+                            .seed = q->own.seed};
+    DF_TRY(df_sampling_init(&sampling, arena, error));
+    const df_bound bound = {.denoiser = sampling.denoiser, .sampler = sampling.sampler, .options = sampling.options,
+                            .levels = levels, .steps = sampling.steps, .pilot = sampling.walk.pilot,
+                            .seed = sampling.seed};
     DF_TRY(df_bound_terms(&bound, &prior, terms, q->values, q->x, q->table.rows, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] = -q->values[r] - df_log_volume(&q->subject.transform);
     DF_TRY(write_terms(q, &bound, prior, terms, error));

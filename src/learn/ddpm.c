@@ -72,18 +72,19 @@ static const df_option sampling_options[] = {
      .help = "noise added by each step, from the posterior (Eq. 7), beta_t, or as the model says"},
     {0}};
 
-static df_kernel reverse(const void *options, df_level t, df_level before)
+static df_kernel reverse(const void *options, const double *found, df_level t, df_level before)
 {
+    (void)found;
     const int variance = ((const sampling *)options)->variance;
     const df_step_back back = df_step_between(t, before);
     return (df_kernel){.of_x0 = back.of_x0, .of_x = back.of_x, .learned = variance == LEARNED,
-                       .variance = variance == FIXED_SMALL ? back.small : back.large};
+                       .posterior = back.small, .variance = variance == FIXED_SMALL ? back.small : back.large};
 }
 
 static void step(df_walk *walk, size_t i)
 {
     const df_level t = walk->levels[i], before = walk->levels[i + 1];
-    const df_kernel k = reverse(walk->options, t, before);
+    const df_kernel k = reverse(walk->options, NULL, t, before);
     const bool last = i + 1 == walk->steps;
     const double noise = last ? 0 : sqrt(k.variance);
 

@@ -20,11 +20,9 @@ typedef struct bench {
     size_t dim;
 } bench;
 
-/* The variance of q(x_before | x, x0). */
-static double posterior_variance(df_level t, df_level before)
+static df_kernel kernel_of(const df_bound *b, size_t i)
 {
-    const double kept = t.alpha / before.alpha, s2 = before.sigma * before.sigma;
-    return (t.sigma * t.sigma - kept * kept * s2) * s2 / (t.sigma * t.sigma);
+    return b->sampler->kernel(b->options, b->pilot ? b->pilot + i : NULL, b->levels[i], b->levels[i + 1]);
 }
 
 static double prior_kl(const double *x0, df_level t, size_t dim)
@@ -38,18 +36,17 @@ static double prior_kl(const double *x0, df_level t, size_t dim)
 /* The variance of the decoder, for a kernel that has none of its own. */
 static double last_variance(const df_bound *b, size_t i)
 {
-    const double variance = b->sampler->kernel(b->options, b->levels[i], b->levels[i + 1]).variance;
-    return variance > 0 || i == 0 ? variance : b->sampler->kernel(b->options, b->levels[i - 1], b->levels[i]).variance;
+    const double variance = kernel_of(b, i).variance;
+    return variance > 0 || i == 0 ? variance : kernel_of(b, i - 1).variance;
 }
 
 /* The term of step i for one point: x0, its noised x, the denoiser's guess and its log_variance, used if learned. */
 static double step_term(const df_bound *b, size_t i, const double *x0, const double *x, const double *guess,
                         const double *log_variance, size_t dim)
 {
-    const df_level t = b->levels[i], before = b->levels[i + 1];
-    const df_kernel k = b->sampler->kernel(b->options, t, before);
+    const df_kernel k = kernel_of(b, i);
     const bool last = i + 1 == b->steps;
-    const double q = posterior_variance(t, before), fixed = k.learned ? 0 : last ? last_variance(b, i) : k.variance;
+    const double fixed = k.learned ? 0 : last ? last_variance(b, i) : k.variance, q = k.posterior;
     double sum = 0;
     for (size_t d = 0; d < dim; d++) {
         const double p = k.learned ? df_exp(log_variance[d]) : fixed;
@@ -63,7 +60,7 @@ static double block_term(bench *b, double *total, size_t i, const double *x0, si
 {
     const df_level level = b->bound->levels[i];
     const df_question question = {.n = n, .x = b->x, .level = &level, .to = &b->bound->levels[i + 1]};
-    const bool learned = b->bound->sampler->kernel(b->bound->options, level, b->bound->levels[i + 1]).learned;
+    const bool learned = kernel_of(b->bound, i).learned;
     const df_answer answer = {.x0 = b->x0, .log_variance = learned ? b->log_variance : NULL};
     const df_denoiser *d = b->bound->denoiser;
     double sum = 0;
@@ -91,9 +88,11 @@ df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, do
     if (bound->sampler->needs_variance && bound->sampler->needs_variance(bound->options) &&
         !bound->denoiser->knows_variance)
         return df_fail(error, DF_USAGE, "the learned variance that is asked for is not in this model");
-    if (bound->steps == 1 && !(bound->sampler->kernel(bound->options, bound->levels[0], bound->levels[1]).variance > 0))
+    if (bound->steps == 1 && !(kernel_of(bound, 0).variance > 0))
         return df_fail(error, DF_USAGE,
                        "a chain of one step without noise gives no density, so it has no bound\n  try more steps");
+    if (bound->steps > 1 && !(kernel_of(bound, 0).posterior > 0))
+        return df_fail(error, DF_USAGE, "a chain whose steps add no noise has no variational bound");
     DF_NEW(arena, b.x, size, error);
     DF_NEW(arena, b.x0, size, error);
     DF_NEW(arena, b.eps, size, error);
