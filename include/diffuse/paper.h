@@ -30,6 +30,7 @@ typedef struct df_paper {
     X(analytic_dpm)  \
     X(flow_matching) \
     X(unipc)         \
+    X(zero_snr)      \
     X(sit)
 
 #define X(key) extern const df_paper df_paper_##key;

@@ -14,11 +14,11 @@
  * Paper -> here: alpha-bar -> alpha^2;  beta-bar -> sigma^2;  lambda_n -> k;  Gamma_n, the mean squared score -> the
  *                mean of |eps|^2/d, divided by sigma^2.
  *
- * Differs from the paper: the mean over x_t is over DF_PILOT_ROWS walks without noise, and not over noised data, which a
- * sampler does not have; they visit the same levels. The official code clips C to that of pixels in [-1, 1]; here it is
- * at most the variance of the ends of the pilots, which where there is no signal it is. It also thins the noise of the
- * last steps to what no pixel shows; here only the last step of a walk adds none, as with the other samplers, while the
- * bound decodes with the variance above.
+ * Differs from the paper: the mean over x_t is over DF_PILOT_ROWS walks without noise, and not over noised data, which
+ * a sampler does not have; they visit the same levels. The official code clips C to that of pixels in [-1, 1]; here it
+ * is at most the variance of the ends of the pilots, which where there is no signal it is. It also thins the noise of
+ * the last steps to what no pixel shows; here only the last step of a walk adds none, as with the other samplers, while
+ * the bound decodes with the variance above.
  */
 #include "diffuse/paper.h"
 
