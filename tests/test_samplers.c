@@ -673,8 +673,9 @@ static void check_coupled_is_refused(const df_sampler *sampler)
     prepare(&r, sampler->name, "", &data, levels, 7);
     r.denoiser.independent = false;
     const df_status status = df_sampling_init(&r.sampling, &arena, &error);
-    CHECK(status == (sampler->needs_independent ? DF_USAGE : DF_OK));
-    CHECK(!sampler->needs_independent || strstr(error.message, sampler->name) != NULL);
+    const bool refused = sampler->needs_independent || (sampler->adds_noise && sampler->adds_noise(r.options));
+    CHECK(status == (refused ? DF_USAGE : DF_OK));
+    CHECK(!refused || strstr(error.message, sampler->name) != NULL);
 }
 
 static void check_foreign_levels_are_refused(const df_sampler *sampler)

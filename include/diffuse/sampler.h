@@ -51,6 +51,7 @@ typedef struct df_sampler {
     bool all_steps;          /* without --steps: one for every step of the model's schedule, else 50 */
     int spacing;             /* the grid it is at home on, of enum df_spacing */
     bool needs_independent;  /* correct only when noise and data were independent in training */
+    bool (*adds_noise)(const void *options); /* with these options that is so as well; NULL: never */
     const df_option *options;
     size_t options_size;     /* of the struct that `options` describes; at most DF_SAMPLER_OPTIONS */
     size_t memory;           /* arrays of its own that it needs; at most DF_SAMPLER_MEMORY */
@@ -104,7 +105,10 @@ typedef struct df_sampling {
     df_walk walk; /* reserved by df_sampling_init */
 } df_sampling;
 
-/* Checks that sampler, denoiser and grid go together, and reserves all memory. */
+/* Whether sampler, denoiser and grid go together; if not, DF_USAGE with the reason. */
+df_status df_sampling_check(const df_sampling *sampling, df_error *error) DF_MUST_CHECK;
+
+/* The same, and reserves all memory. */
 df_status df_sampling_init(df_sampling *sampling, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 /* x:(n, dim): where samples first .. first + n - 1 start, noise at levels[0]. */

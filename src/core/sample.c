@@ -41,13 +41,14 @@ static df_status check_levels(const df_sampling *s, df_error *error)
     return DF_OK;
 }
 
-static df_status check_together(const df_sampling *s, df_error *error)
+df_status df_sampling_check(const df_sampling *s, df_error *error)
 {
-    if (s->sampler->needs_independent && !s->denoiser->independent)
+    const bool noisy = s->sampler->adds_noise && s->sampler->adds_noise(s->options);
+    if ((s->sampler->needs_independent || noisy) && !s->denoiser->independent)
         return df_fail(error, DF_USAGE,
-                       "sampler %s needs a model whose noise and data were independent in training;\n"
-                       "  those of this one were coupled",
-                       s->sampler->name);
+                       "sampler %s%s needs a model whose noise and data were independent in training;\n"
+                       "  those of this one were coupled", s->sampler->name,
+                       s->sampler->needs_independent ? "" : " with noise");
     if (s->sampler->needs_variance && s->sampler->needs_variance(s->options) && !s->denoiser->knows_variance)
         return df_fail(error, DF_USAGE,
                        "the learned variance that is asked for is not in this model\n"
@@ -75,7 +76,7 @@ static df_status fly_pilots(df_sampling *s, df_arena *arena, df_error *error)
 df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
 {
     const df_denoiser *denoiser = s->denoiser;
-    DF_TRY(check_together(s, error));
+    DF_TRY(df_sampling_check(s, error));
     const size_t size = DF_ROWS * denoiser->dim;
     df_walk *walk = &s->walk;
     *walk = (df_walk){.denoiser = denoiser, .levels = s->levels, .steps = s->steps, .options = s->options,

@@ -211,10 +211,11 @@ static void pilot(double *pilot, df_walk *walk, double *x)
     }
 }
 
-/* In VE pure noise is infinitely far away. */
+/* In VE pure noise is infinitely far away, and ancestral sampling divides by k, which is 0 there. */
 static bool needs_signal(const void *options)
 {
-    return ((const sampling *)options)->sde == VE;
+    const sampling *o = options;
+    return o->sde == VE || o->predictor == ANCESTRAL;
 }
 
 static const df_sampler predictor_corrector = {

@@ -144,9 +144,14 @@ static void step(df_walk *walk, size_t i)
     }
 }
 
+static bool needs_signal(const void *options)
+{
+    return ((const sampling *)options)->diffusion == W_SBDM;
+}
+
 static const df_sampler sampler = {
     .name = "sit", .about = "an SDE of chosen diffusion along a linear or gvp path",
-    .order = 0, .spacing = DF_SPACING_FLOW, .needs_independent = true,
+    .order = 0, .spacing = DF_SPACING_FLOW, .needs_independent = true, .needs_signal = needs_signal,
     .options = sampling_options, .options_size = sizeof(sampling), .step = step};
 
 const df_paper df_paper_sit = {

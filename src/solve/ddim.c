@@ -57,9 +57,15 @@ static void step(df_walk *walk, size_t i)
     }
 }
 
+static bool adds_noise(const void *options)
+{
+    return ((const sampling *)options)->eta > 0 || ((const sampling *)options)->sigma_hat;
+}
+
 static const df_sampler sampler = {
     .name = "ddim", .about = "deterministic with --eta 0, DDPM with --eta 1, anything between",
-    .order = 1, .options = options_table, .options_size = sizeof(sampling), .step = step};
+    .order = 1, .options = options_table, .options_size = sizeof(sampling), .step = step,
+    .adds_noise = adds_noise};
 
 const df_paper df_paper_ddim = {
     .key = "ddim", .title = "Denoising Diffusion Implicit Models", .authors = "Song, Meng, Ermon", .venue = "ICLR 2021",

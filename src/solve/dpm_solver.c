@@ -125,6 +125,11 @@ static void step_2m_sde(df_walk *walk, size_t i)
     multistep(walk, i, u, ratio > 0 ? share * ratio : 0);
 }
 
+static bool sde_adds_noise(const void *options)
+{
+    return ((const sde_options *)options)->eta > 0;
+}
+
 /* ---- singlestep: 2S ---- */
 
 static void step_2s(df_walk *walk, size_t i)
@@ -149,7 +154,7 @@ static const df_sampler two_s = {
     .step = step_2s};
 static const df_sampler two_m_sde = {
     .name = "dpmpp_2m_sde", .about = "SDE-DPM-Solver++(2M), 2M with the noise of the reverse SDE", .memory = 1,
-    .needs_independent = true, .options = sde_table, .options_size = sizeof(sde_options), .step = step_2m_sde};
+    .adds_noise = sde_adds_noise, .options = sde_table, .options_size = sizeof(sde_options), .step = step_2m_sde};
 
 const df_paper df_paper_dpm_solver = {
     .key = "dpm_solver",
