@@ -392,17 +392,17 @@ ok "a grid around the data" rows 5 "$out"
 
 # ---- compare ----
 
-t 0 'against 8gaussians; displacement: median distance from DDIM in 40 steps' compare exact:8gaussians --samplers ddim,ddpm,ddim:eta=1 --steps 5,40 --fine-steps 40 -n 100 -o table.csv
+t 0 'against 8gaussians; displacement: median distance from UniPC in 40 steps' compare exact:8gaussians --samplers unipc,ddpm,ddim:eta=1 --steps 5,40 --fine-steps 40 -n 100 -o table.csv
 cp "$out" table
 ok "rows of the table" rows 8 table
 ok "rows of the file" rows 8 table.csv
 ok "columns" is "$(head -n 1 table.csv)" model,sampler,steps,calls,thickness,off_shape,ks,sliced_w2,displacement
 ok "what was compared" is "$(sed 1d table.csv | cut -d, -f1-4 | tr '\n' ' ')" \
-    'exact:8gaussians,ddim,5,5 exact:8gaussians,ddim,40,40 exact:8gaussians,ddpm,5,5 exact:8gaussians,ddpm,40,40 exact:8gaussians,ddim:eta=1,5,5 exact:8gaussians,ddim:eta=1,40,40 8gaussians,floor,0,0 '
+    'exact:8gaussians,unipc,5,5 exact:8gaussians,unipc,40,40 exact:8gaussians,ddpm,5,5 exact:8gaussians,ddpm,40,40 exact:8gaussians,ddim:eta=1,5,5 exact:8gaussians,ddim:eta=1,40,40 8gaussians,floor,0,0 '
 ok "the fine solution is 0 from itself" is "$(sed -n 3p table.csv | cut -d, -f9)" 0
 ok "fewer steps are not" below 0 "$(sed -n 2p table.csv | cut -d, -f9)"
 ok "a measure that is not available has an empty cell" has ',5,5,,,,[0-9]' table.csv
-ok "and a dash in the table" has ' ddim +5 +5 +- +- +- +[0-9]' table
+ok "and a dash in the table" has ' unipc +5 +5 +- +- +- +[0-9]' table
 t 0 '' compare exact:8gaussians --samplers ddim,ddim:eta=0 --steps 7 -n 64 --fine-steps 10 -q -o -
 ok "the same starts, the same points" is "$(sed -n 2p "$out" | cut -d, -f3-)" "$(sed -n 3p "$out" | cut -d, -f3-)"
 t 0 '' compare "$model" "$(loaded file)" --against "$roll" --samplers ddim --steps 5 -n 640 --fine-steps 10 -q -o -
@@ -416,7 +416,14 @@ ok "the floor is what true points get" below "$(sed -n 3p three.csv | cut -d, -f
 ok "median, least and most of the seeds" is "$(sed -n 2p three.csv | cut -d, -f17-19)" "$(sed -n '2p;1p;3p' displacements | awk 'NR == 1 { a = $1 } NR == 2 { b = $1 } NR == 3 { print b "," a "," $1 }')"
 t 0 '' compare "$model" --samplers ddim --steps 5 -n 100 --fine-steps 10 --seeds 3 -q
 ok "a table with seeds" has ' [0-9.]+ \([0-9.]+-[0-9.]+\)$' "$out"
-t 0 'DDIM in 20 steps' compare exact:8gaussians -T 20 --timestep-spacing trailing --steps 5,20 -n 20
+t 0 'UniPC in 20 steps' compare exact:8gaussians -T 20 --timestep-spacing trailing --steps 5,20 -n 20
+t 0 '' compare "$model" "$(loaded file)" exact:swissroll --against swissroll --samplers ddim,dpmpp_2m,unipc --steps 5,10 -n 100 --fine-steps 10 -q -o -
+ok "models and exact answers, one table" is "$(awk -F, 'NR > 1 { print $1 }' "$out" | sort | uniq -c | awk '$1 == 6' | wc -l)" 3
+"$program" train swissroll -n 200 --method flow-matching --coupling ot $tiny -q -o coupled.safetensors
+t 2 'coupled.safetensors, ddpm: sampler ddpm needs a model whose noise and data were independent' compare coupled.safetensors --samplers ddim,ddpm --steps 5 -n 20
+ok "no row before it" is "$(wc -c <"$out")" 0
+t 2 'sampler ddim with noise needs' sample coupled.safetensors --eta 0.5
+t 0 '' compare coupled.safetensors --samplers ddim,unipc,dpmpp_2m_sde:eta=0 --steps 5 -n 20 --fine-steps 10 -q
 for line in $(loaded line),"$work/line.csv" $(loaded space),"$work/space.csv"; do
     t 0 '' compare "${line%%,*}" --against "${line#*,}" --steps 3 -n 20 --fine-steps 10 -q
 done

@@ -30,7 +30,7 @@ static const df_option table[] = {
     {.name = "seeds", .kind = DF_COUNT, AT(seeds), .value = "1", .low = 1, .high = SEEDS_MOST, .shown = "K",
      .help = "repeat with K seeds: median, least and most"},
     {.name = "fine-steps", .kind = DF_COUNT, AT(fine_steps), .value = "400", .low = 10, .high = 100000, .shown = "N",
-     .help = "steps of the fine solution, DDIM without noise, that displacement is measured from"},
+     .help = "steps of the fine solution, by UniPC, that displacement is measured from"},
     {0}};
 #undef AT
 
@@ -185,14 +185,28 @@ static df_status lay_grid(df_level **levels, job *j, const df_subject *s, const 
     return make_grid(levels, &j->grid_settings, &grid, choice->sampler, steps, &s->schedule, arena, error);
 }
 
-/* Lays every grid once, so that none fails after rows were printed. */
-static df_status check_grids(job *j, df_arena *arena, df_error *error)
+static df_status check_row(job *j, const df_subject *s, const contender *c, uint64_t steps, df_arena *arena,
+                           df_error *error)
 {
-    df_level *unused;
+    df_level *levels;
+    DF_TRY(lay_grid(&levels, j, s, &c->choice, steps, arena, error));
+    const df_sampling sampling = {.denoiser = &s->denoiser, .sampler = c->choice.sampler,
+                                  .options = c->choice.options, .levels = levels, .steps = steps};
+    return df_sampling_check(&sampling, error);
+}
+
+/* Of every row, before any is printed. */
+static df_status check_rows(job *j, df_arena *arena, df_error *error)
+{
     for (size_t i = 0; i < j->subject_count; i++)
         for (size_t c = 0; c < j->contender_count; c++)
-            for (size_t k = 0; k < j->count_count; k++)
-                DF_TRY(lay_grid(&unused, j, &j->subjects[i], &j->contenders[c].choice, j->counts[k], arena, error));
+            for (size_t k = 0; k < j->count_count; k++) {
+                df_error why;
+                const df_status status = check_row(j, &j->subjects[i], &j->contenders[c], j->counts[k], arena, &why);
+                if (status != DF_OK)
+                    return df_fail(error, status, "%s, %s: %s", j->subjects[i].name, j->contenders[c].label,
+                                   why.message);
+            }
     return DF_OK;
 }
 
@@ -349,13 +363,13 @@ static df_status run_subject(job *j, const df_subject *s, df_arena *arena, df_er
 {
     double **fine;
     uint64_t calls;
-    contender ddim = {.label = "ddim"};
-    DF_TRY(choose_sampler(&ddim.choice, (words){NULL, 0}, "ddim", error));
-    df_settings_defaults(&ddim.choice.settings);
+    contender unipc = {.label = "unipc"};
+    DF_TRY(choose_sampler(&unipc.choice, (words){NULL, 0}, "unipc", error));
+    df_settings_defaults(&unipc.choice.settings);
     DF_NEW(arena, fine, j->own.seeds, error);
     for (uint64_t k = 0; k < j->own.seeds; k++) {
         DF_NEW(arena, fine[k], j->own.points * s->dim, error);
-        DF_TRY(draw(j, s, &ddim.choice, fine_steps(j, s), j->own.seed + k, fine[k], &calls, arena, error));
+        DF_TRY(draw(j, s, &unipc.choice, fine_steps(j, s), j->own.seed + k, fine[k], &calls, arena, error));
     }
     for (size_t c = 0; c < j->contender_count; c++)
         for (size_t k = 0; k < j->count_count; k++) DF_TRY(run_row(j, s, &j->contenders[c], j->counts[k], fine, error));
@@ -396,11 +410,11 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(parse_counts(&j, error));
     if (j.out.output) DF_TRY(df_output_check(j.out.output, j.out.overwrite, error));
     DF_TRY(load_subjects(&j, names, arena, error));
-    DF_TRY(check_grids(&j, arena, error));
+    DF_TRY(check_rows(&j, arena, error));
     const df_status status = run_all(&j, arena, error);
     df_text_free(&j.file);
     DF_TRY(status);
-    say(&j.out, "against %s; displacement: median distance from DDIM in %s steps from the same start\n",
+    say(&j.out, "against %s; displacement: median distance from UniPC in %s steps from the same start\n",
         j.reference.name, grouped(fine_steps(&j, &j.subjects[0])));
     return DF_OK;
 }
@@ -419,5 +433,6 @@ static void help(df_text *out, words typed)
 const command command_compare = {
     .name = "compare", .about = "models, samplers and step counts in one table", .usage = "MODEL [MODEL ...] [options]",
     .examples = "  diffuse compare roll.safetensors --samplers ddpm,ddim --steps 5,10,20,50\n"
+                "  diffuse compare a.safetensors exact:swissroll --samplers ddim,dpmpp_2m,unipc --steps 5,10,20,40\n"
                 "  diffuse compare exact:swissroll --samplers ddim,ddim:eta=1 --steps 10,20 --timestep-spacing quad\n",
     .help = help, .run = run};
