@@ -25,7 +25,7 @@ schedule='--beta-schedule -T --timesteps --beta-start --beta-end --betas-as-give
 helps data "-n --points --noise --labels -s --seed $output"
 helps noise "-t --t --frames -n --points --noise --scale --columns -s --seed $schedule $output"
 helps train "--preset --resume --log --save-every --seeds --time-limit --dry-run --data -n --points --noise --columns --scale
-    --holdout --method --prediction-type --label --train-steps --batch-size --lr --lr-schedule --warmup --adam-beta1 --adam-beta2
+    --holdout --method --prediction-type --target --teacher --label --train-steps --batch-size --lr --lr-schedule --warmup --adam-beta1 --adam-beta2
     --adam-epsilon --weight-decay --clip-grad-norm --ema-decay --log-every -s --seed $schedule --hidden --layers --activation
     --block --point-features --point-waves --point-scale --level-features --level-waves --level-scale --random-output --loss $output"
 helps sample "-n --points --sampler -s --seed --trajectory --frames --print-steps $grid --eta --sigma-hat $output"
@@ -121,6 +121,12 @@ t 2 '--betas-as-given is for --beta-schedule linear' noise moons --betas-as-give
 t 2 '--rho is for --timestep-spacing karras' sample "$model" --timestep-spacing quad --rho 3
 t 2 '--frames is for --trajectory' sample "$model" --frames 5
 t 2 '--t and --frames cannot go together' noise moons --t 0.5 --frames 3
+t 2 '--target and --teacher cannot go together' train moons --teacher exact --target batch -o x
+t 2 "--teacher: 'me' is not known; it can be exact" train moons --teacher me -o x
+t 2 '--teacher exact needs a shape' train "$roll" --teacher exact -o x
+t 2 '--teacher exact needs a shape' train moons --teacher exact --scale per-column -o x
+awk 'BEGIN { print "a,b,c,d"; for (i = 0; i < 30; i++) print i "," i % 7 "," i * i "," i % 3 }' >"$work/four.csv"
+t 2 '--target batch is for points of at most 3 columns, and these have 4' train "$work/four.csv" --target batch -o x
 t 2 'DATA is given twice' train moons --data dino -o x
 t 2 '-o and --log both name x' train moons -o x --log x
 t 2 '--time-limit cannot go with --seeds' train moons -o x --seeds 2 --time-limit 1

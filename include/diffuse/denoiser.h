@@ -132,5 +132,31 @@ enum { DF_IDEAL_ROWS = 10000 };
 df_status df_ideal_mixture(df_mixture *mixture, df_arena *arena, const double *rows, size_t count, size_t dim,
                            df_error *error) DF_MUST_CHECK;
 
+/* ---- denoiser/neighbours.c: nearly the same, of any number of rows in few dimensions, for training targets ---- */
+
+enum { DF_NEIGHBOURS_DIM = 3 };
+
+/* Part of a point set, as DF_NODES means of runs of its rows. */
+typedef struct df_crowd {
+    df_real *nodes;                                              /* (dim + 1, DF_NODES): means, and rows in each run */
+    df_real least[DF_NEIGHBOURS_DIM], most[DF_NEIGHBOURS_DIM];   /* the box of its rows */
+    double radius;                                               /* of the largest run, around its mean */
+} df_crowd;
+
+/* A binary tree: the halves of crowd k are 2k + 1 and 2k + 2, down to crowds whose runs are single rows. */
+typedef struct df_neighbours {
+    size_t dim, count, leaves;
+    df_crowd *crowds; /* (2 leaves - 1) */
+    const df_kernels *kernels;
+} df_neighbours;
+
+/* Of rows:(count, dim), dim <= DF_NEIGHBOURS_DIM, which are copied. */
+df_status df_neighbours_init(df_neighbours *neighbours, df_arena *arena, const double *rows, size_t count, size_t dim,
+                             df_error *error) DF_MUST_CHECK;
+
+/* shift:(dim) = E[x0 | x] - x0, where x0 is any point that is likely to have made x. False when no row is near. */
+bool df_neighbours_shift(double *shift, const df_neighbours *neighbours, df_level level, const double *x,
+                         const double *x0);
+
 DF_END
 #endif

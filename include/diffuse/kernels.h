@@ -53,6 +53,12 @@ typedef struct df_kernels {
                     double alpha, double sharpness, const double *x);
     double (*weights)(double *weight, const double *term, double largest);
     double (*moment)(const double *weight, const double *column, size_t n, size_t dim, double centre);
+
+    /* DF_NODES weighted points seen from x: nodes:(dim + 1, DF_NODES) are columns of coordinates and of weights. With
+     * w = weight exp(-sharpness |x - alpha node|^2), w is added to the last column of sums:(dim + 1, DF_NODES) and
+     * w (node - centre) to the others. Exponents below -60 are -60. */
+    void (*gather)(df_real *sums, const df_real *nodes, size_t dim, df_real alpha, df_real sharpness, const df_real *x,
+                   const df_real *centre);
 } df_kernels;
 
 enum { DF_NODES = 64 };

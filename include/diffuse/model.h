@@ -40,6 +40,7 @@ df_status df_transform_fit(df_transform *transform, df_arena *arena, const df_da
 
 /* ---- model/config.c ---- */
 
+enum df_target { DF_TARGET_AUTO, DF_TARGET_SAMPLE, DF_TARGET_BATCH };
 enum df_rate { DF_RATE_COSINE, DF_RATE_LINEAR, DF_RATE_CONSTANT };
 
 /* All that decides what a training run computes. Stored in the model. */
@@ -51,7 +52,8 @@ typedef struct df_config {
     int scaling;
     double holdout;
     const char *method;
-    int prediction, label;
+    int prediction, label, target;
+    const char *teacher;
     df_schedule_config schedule;
     df_network_config network;
     uint64_t train_steps, batch_size;
@@ -126,6 +128,9 @@ typedef struct df_training {
     df_model *model;
     df_learning learning;
     df_team *team;
+    df_neighbours neighbours;
+    df_mixture exact;
+    df_denoiser teacher;
     df_weights weights;
     df_real *gradient;
     double *squares; /* of the gradient, piece by piece */
@@ -137,6 +142,9 @@ typedef struct df_training {
 /* Reserves everything; `data` is copied, scaled. */
 df_status df_training_init(df_training *training, df_model *model, const df_data *data, df_team *team,
                            df_arena *arena, df_error *error) DF_MUST_CHECK;
+
+/* What the exact denoiser answers for, in the model's units; DF_NO when data is no shape with a known density. */
+df_status df_training_exact(df_mixture *exact, const df_model *model, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 /* One step. DF_DIVERGED leaves the parameters as they were before it. */
 df_status df_training_step(df_training *training, df_error *error) DF_MUST_CHECK;

@@ -31,6 +31,8 @@ typedef struct df_objective {
 
     /* Sets target:(dim) and returns the weight of |network - target|^2. */
     double (*target)(const df_example *example, double *target);
+    /* The target is linear in x0 and eps, so that their means given x may stand for them. */
+    bool linear;
 
     /* The step t in [1, T] that the uniform u stands for; *weight, 1 before, multiplies the example's loss.
      * NULL: a whole step, each as likely. */
@@ -83,6 +85,9 @@ struct df_learning {
     uint64_t seed;
     uint64_t batch;
     df_team *team;
+    /* Whose answer a step is taught, neither for that of the sample itself. Only for linear targets. */
+    const df_neighbours *neighbours;
+    const df_denoiser *teacher;
     /* reserved by df_learning_init */
     double *losses;      /* of the blocks that are worked on together */
     df_real *state;      /* (objective->state_size) */
@@ -93,6 +98,8 @@ struct df_learning {
     double *t, *weights;       /* (n) */
     df_level *levels;          /* (n) */
     uint64_t step, first;      /* its first example is number `first` of this step's minibatch */
+    void **scratches;          /* of the teacher, one a thread */
+    void *scratch;             /* that of the block at hand */
 };
 
 df_status df_learning_init(df_learning *learning, df_arena *arena, df_error *error) DF_MUST_CHECK;

@@ -432,6 +432,25 @@ static double moment(const double *restrict weight, const double *restrict colum
     return fold_sum(lane);
 }
 
+static void gather(df_real *restrict sums, const df_real *restrict nodes, size_t dim, df_real alpha, df_real sharpness,
+                   const df_real *restrict x, const df_real *restrict centre)
+{
+    df_real square[DF_NODES] = {0}, weight[DF_NODES];
+    for (size_t i = 0; i < dim; i++)
+        for (size_t k = 0; k < DF_NODES; k++) {
+            const df_real away = x[i] - alpha * nodes[i * DF_NODES + k];
+            square[k] += away * away;
+        }
+    for (size_t k = 0; k < DF_NODES; k++) {
+        const df_real term = sharpness * square[k];
+        weight[k] = nodes[dim * DF_NODES + k] * df_real_exp(term < 60 ? -term : -60);
+    }
+    for (size_t i = 0; i < dim; i++)
+        for (size_t k = 0; k < DF_NODES; k++)
+            sums[i * DF_NODES + k] += weight[k] * (nodes[i * DF_NODES + k] - centre[i]);
+    for (size_t k = 0; k < DF_NODES; k++) sums[dim * DF_NODES + k] += weight[k];
+}
+
 #define JOIN(a, b) a##b
 #define SET_NAME(set) JOIN(df_kernels_, set)
 #define TEXT_OF(set) #set
@@ -442,4 +461,5 @@ const df_kernels SET_NAME(DF_SET) = {
     .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .multiply = multiply,
     .waves = waves, .transpose = transpose, .squares = squares, .adam = adam, .average = average,
     .terms = terms, .weights = weights, .moment = moment,
+    .gather = gather,
 };

@@ -136,19 +136,12 @@ static size_t floor_rows(const job *j)
 /* On a shape whose density is known: the loss that the exact denoiser has, which is all that cannot be learned. */
 static df_status find_floor(job *j, df_arena *arena, df_error *error)
 {
-    const df_model *model = &j->model;
-    const df_transform *t = &model->transform;
-    const df_shape *shape = df_find_shape(model->config.data);
-    df_cloud cloud;
-    df_mixture raw, scaled;
+    df_mixture mixture;
     j->floor = -1;
-    if (!shape || model->objective->block || model->denoiser.coupled) return DF_OK;
-    if (model->config.scaling == DF_SCALE_PER_COLUMN || j->out.quiet) return DF_OK;
-    DF_TRY(df_cloud_open(&cloud, arena, shape, model->config.noise < 0 ? shape->noise : model->config.noise, error));
-    if (!(cloud.noise > 0) || !df_cloud_node_count(&cloud)) return DF_OK;
-    DF_TRY(df_cloud_mixture(&raw, arena, &cloud, df_cloud_node_count(&cloud), error));
-    DF_TRY(df_mixture_scaled(&scaled, arena, &raw, t->mean, t->scale[0], error));
-    const df_denoiser exact = df_denoiser_of_mixture(&scaled);
+    if (j->model.objective->block || j->model.denoiser.coupled || j->out.quiet) return DF_OK;
+    const df_status status = df_training_exact(&mixture, &j->model, arena, error);
+    if (status != DF_OK) return status == DF_NO ? DF_OK : status;
+    const df_denoiser exact = df_denoiser_of_mixture(&mixture);
     return df_learning_floor(&j->floor, &j->training.learning, &exact, j->training.learning.data, floor_rows(j),
                              arena, error);
 }
@@ -321,8 +314,10 @@ static df_status loop(job *j, df_error *error)
         }
     }
     DF_TRY(save(j, false, error));
-    say(&j->out, "wrote %s: %s weights, %s steps, loss %.4f, %.1f s\n", j->path,
-        grouped(model->network.parameter_count), grouped(model->step), j->loss, seconds() - j->started);
+    say(&j->out, "wrote %s: %s weights, %s steps, loss %.4f%s, %.1f s\n", j->path,
+        grouped(model->network.parameter_count), grouped(model->step), j->loss,
+        j->training.learning.neighbours ? " of averaged targets" : j->training.learning.teacher ? " of the teacher" : "",
+        seconds() - j->started);
     if (j->floor >= 0)
         say(&j->out, "the exact denoiser has loss %.4f; the network is %.4f above it on the same points\n",
             j->floor, excess_loss(j));

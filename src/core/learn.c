@@ -33,6 +33,11 @@ df_status df_learning_init(df_learning *l, df_arena *arena, df_error *error)
     DF_NEW(arena, l->t, rows, error);
     DF_NEW(arena, l->levels, rows, error);
     DF_NEW(arena, l->weights, rows, error);
+    DF_NEW(arena, l->scratches, df_team_count(l->team), error);
+    for (size_t i = 0; l->teacher && i < df_team_count(l->team); i++) {
+        l->scratches[i] = l->teacher->scratch(l->teacher->self, arena, error);
+        if (!l->scratches[i]) return DF_LIMIT;
+    }
     return DF_OK;
 }
 
@@ -125,6 +130,25 @@ static void draw_time(df_learning *l, size_t r, double u)
                                  : 1 + (double)pick(u, l->schedule->steps);
 }
 
+/* Puts what x_t tells about x0 and eps in the place of those that it was made of. x_t itself stays the same. */
+static void average_row(df_learning *l, size_t r)
+{
+    const df_level level = df_schedule_level(l->schedule, l->t[r]);
+    const size_t dim = l->network->config.dim;
+    double *x0 = l->x0 + r * dim, *eps = l->eps + r * dim, *x = l->target + r * dim, shift[DF_NEIGHBOURS_DIM];
+    df_add_noise(x, level, x0, eps, dim);
+    if (l->teacher) {
+        const df_question question = {.n = 1, .x = x, .level = &level};
+        const df_answer answer = {.x0 = x0, .eps = eps};
+        l->teacher->answer(l->teacher->self, &question, &answer, l->scratch);
+    } else if (df_neighbours_shift(shift, l->neighbours, level, x, x0)) {
+        for (size_t i = 0; i < dim; i++) {
+            x0[i] += shift[i];
+            eps[i] -= level.alpha / level.sigma * shift[i];
+        }
+    }
+}
+
 static void draw_row(df_learning *l, uint64_t step, uint64_t j, size_t r)
 {
     const size_t dim = l->network->config.dim;
@@ -146,6 +170,7 @@ static void draw_block(df_learning *l, size_t n)
                        .index = (l->step - 1) * l->batch + l->first, .purpose = DF_FOR_NOISE});
     for (size_t r = 0; r < n; r++) draw_row(l, l->step, l->first + r, r);
     if (l->objective->couple) l->objective->couple(l, n);
+    for (size_t r = 0; r < n && (l->teacher || l->neighbours); r++) average_row(l, r);
     for (size_t r = 0; r < n; r++) prepare_row(l, r);
 }
 
@@ -169,7 +194,7 @@ static void work_block(void *self, size_t thread, size_t b)
     chunk *c = self;
     df_learning block = block_from(c->learning, b * DF_ROWS);
     const size_t n = block_rows(c, b);
-    (void)thread;
+    block.scratch = c->learning->scratches[thread];
     draw_block(&block, n);
     if (block.objective->block) return;
     c->learning->losses[b] = squared_error(&block, c->weights, n, 1 / (double)block.batch, NULL);

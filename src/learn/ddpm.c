@@ -58,7 +58,8 @@ static double target(const df_example *e, double *target)
 
 static const df_objective objective = {
     .name = "ddpm", .about = "squared error of eps, x0 or v at a uniformly drawn step",
-    .options = learning_options, .options_size = sizeof(learning), .target = target};
+    .options = learning_options, .options_size = sizeof(learning), .target = target,
+    .linear = true};
 
 /* ---- sampler ---- */
 

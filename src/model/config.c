@@ -4,6 +4,7 @@
 static const char *const scalings[] = {"common", "per-column", "none", NULL};
 static const char *const predictions[] = {"eps", "x0", "v", "score", "velocity", NULL};
 static const char *const labels[] = {"log-ratio", "step", NULL};
+static const char *const targets[] = {"auto", "sample", "batch", NULL};
 static const char *const rates[] = {"cosine", "linear", "constant", NULL};
 
 #define AT(member) .offset = offsetof(df_config, member)
@@ -28,6 +29,11 @@ const df_option df_config_options[] = {
      .help = "what the network learns; `diffuse list methods` has them all"},
     {.name = "prediction-type", .kind = DF_CHOICE, AT(prediction), .value = "v", .choices = predictions,
      .also = "prediction objective parameterization", .help = "what the network outputs"},
+    {.name = "target", .kind = DF_CHOICE, AT(target), .value = "sample", .choices = targets,
+     .help = "what answer a noised point is taught, that of the sample it was made of or the mean over all points that "
+             "could have made it, which has less noise; auto: batch in up to three dimensions"},
+    {.name = "teacher", .kind = DF_WORD, AT(teacher), .shown = "exact", .not_with = "target",
+     .help = "teach the exact answer, when DATA is a shape"},
     {.name = "label", .kind = DF_CHOICE, AT(label), .value = "log-ratio", .choices = labels,
      .help = "how the network is told the level, ln(sigma/alpha)/4 or the (interpolated) step"},
     {.name = "train-steps", .kind = DF_COUNT, AT(train_steps), .value = "6000", .low = 1, .high = 1e9,

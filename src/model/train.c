@@ -2,6 +2,7 @@
 #include "diffuse/model.h"
 
 #include "diffuse/random.h"
+#include "diffuse/shape.h"
 
 #include <math.h>
 #include <string.h>
@@ -86,6 +87,51 @@ static df_status make_pairs(df_training *t, const char *path, df_arena *arena, d
     return DF_OK;
 }
 
+df_status df_training_exact(df_mixture *exact, const df_model *model, df_arena *arena, df_error *error)
+{
+    const df_config *c = &model->config;
+    const df_shape *shape = df_find_shape(c->data);
+    df_cloud cloud;
+    df_mixture raw;
+    if (!shape || c->scaling == DF_SCALE_PER_COLUMN) return DF_NO;
+    DF_TRY(df_cloud_open(&cloud, arena, shape, c->noise < 0 ? shape->noise : c->noise, error));
+    if (!(cloud.noise > 0) || !df_cloud_node_count(&cloud)) return DF_NO;
+    DF_TRY(df_cloud_mixture(&raw, arena, &cloud, df_cloud_node_count(&cloud), error));
+    return df_mixture_scaled(exact, arena, &raw, model->transform.mean, model->transform.scale[0], error);
+}
+
+static df_status choose_teacher(df_training *t, df_arena *arena, df_error *error)
+{
+    const char *name = t->model->config.teacher;
+    if (strcmp(name, "exact") != 0)
+        return df_fail(error, DF_USAGE, "--teacher: '%.60s' is not known; it can be exact", name);
+    const df_status status = df_training_exact(&t->exact, t->model, arena, error);
+    if (status == DF_NO)
+        return df_fail(error, DF_USAGE, "--teacher exact needs a shape of known density as DATA, and one scale");
+    t->teacher = df_denoiser_of_mixture(&t->exact);
+    t->learning.teacher = &t->teacher;
+    return status;
+}
+
+/* Whose answers are taught: a teacher's, the neighbours', or those of the samples themselves. */
+static df_status choose_target(df_training *t, size_t dim, df_arena *arena, df_error *error)
+{
+    const df_config *c = &t->model->config;
+    const df_objective *o = t->model->objective;
+    const bool linear = o->linear && !t->model->denoiser.coupled;
+    const bool can = linear && dim <= DF_NEIGHBOURS_DIM;
+    if (!c->teacher && (c->target == DF_TARGET_SAMPLE || (c->target == DF_TARGET_AUTO && !can))) return DF_OK;
+    if (!linear)
+        return df_fail(error, DF_USAGE, "--method %s teaches single samples; means over them are not what it learns\n"
+                       "  drop --%s", o->name, c->teacher ? "teacher" : "target");
+    if (c->teacher) return choose_teacher(t, arena, error);
+    if (!can)
+        return df_fail(error, DF_USAGE, "--target batch is for points of at most %d columns, and these have %zu\n"
+                       "  try --target sample", DF_NEIGHBOURS_DIM, dim);
+    t->learning.neighbours = &t->neighbours;
+    return df_neighbours_init(&t->neighbours, arena, t->learning.data, t->learning.rows, dim, error);
+}
+
 /* The gradient's squares are summed piece by piece. */
 enum { PIECE = 4096 };
 
@@ -109,6 +155,7 @@ df_status df_training_init(df_training *t, df_model *model, const df_data *data,
         return df_fail(error, DF_USAGE, "--holdout measures the loss with independent noise, and here it is coupled");
     const char *other = model->objective->pairs_from ? model->objective->pairs_from(model->objective_options) : NULL;
     if (other) DF_TRY(make_pairs(t, other, arena, error));
+    DF_TRY(choose_target(t, data->dim, arena, error));
     DF_TRY(df_learning_init(&t->learning, arena, error));
     DF_NEW(arena, t->gradient, count, error);
     DF_NEW(arena, t->squares, pieces(model), error);
