@@ -95,7 +95,8 @@ int main(int count, char **arguments)
     CHECK(v.low < 2 * eps.low && v.high < 4 * x0.high);
     CHECK(v.middle < 2 * eps.middle && v.middle < 2 * x0.middle);
     CHECK(v.kl + 3 * hypot(v.kl_error, eps.kl_error) < eps.kl);
-    CHECK(v.kl < 0.15 && x0.kl > 1);
+    CHECK(v.kl + 3 * hypot(v.kl_error, x0.kl_error) < x0.kl);
+    CHECK(v.kl < 0.02);
     df_arena_free(&arena);
     return CHECK_DONE();
 }

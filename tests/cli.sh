@@ -378,13 +378,13 @@ ok "nothing was written" [ ! -e x ]
 folder
 t 0 'learning 200 points of moons: ddpm, v-prediction, cosine schedule' train moons -n 200 $tiny --dry-run -o x --log x.csv
 ok "a dry run shows settings" has '^train-steps +50$' "$out"
-ok "a dry run shows the size" has '^weights +206$' "$out"
+ok "a dry run shows the size" has '^weights +270$' "$out"
 t 2 '--seeds cannot go with --dry-run' train moons -n 200 $tiny --dry-run --seeds 2 -q
 leaves ''
 
 t 0 'next: diffuse sample a.safetensors' train moons -n 200 $tiny -o a.safetensors --log a.csv
 ok "what is left at step T" has 'signal left at step T: alpha-bar 2\.7' "$err"
-ok "what was written" has 'wrote a.safetensors: 206 weights, 50 steps, loss [0-9.]+, ' "$err"
+ok "what was written" has 'wrote a.safetensors: 270 weights, 50 steps, loss [0-9.]+ of averaged targets, ' "$err"
 ok "no progress without a terminal" no has 'points/s' "$err"
 ok "columns of the log" has '^step,loss,gradient_norm,lr$' a.csv
 ok "steps of the log" is "$(cut -d, -f1 a.csv | tr '\n' ' ')" 'step 20 40 50 '

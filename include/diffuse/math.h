@@ -26,6 +26,7 @@ DF_BEGIN
 typedef double df_real;
 #define df_real_fused df_fused
 #define df_real_abs fabs
+#define df_real_exp df_exp
 #define df_real_sigmoid df_sigmoid
 #define df_real_normal_tail df_normal_tail
 #define df_real_sincos df_sincos
@@ -33,6 +34,7 @@ typedef double df_real;
 typedef float df_real;
 #define df_real_fused df_fusedf
 #define df_real_abs fabsf
+#define df_real_exp df_expf
 #define df_real_sigmoid df_sigmoidf
 #define df_real_normal_tail df_normal_tailf
 #define df_real_sincos df_sincosf

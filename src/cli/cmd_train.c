@@ -316,7 +316,7 @@ static df_status loop(job *j, df_error *error)
     DF_TRY(save(j, false, error));
     say(&j->out, "wrote %s: %s weights, %s steps, loss %.4f%s, %.1f s\n", j->path,
         grouped(model->network.parameter_count), grouped(model->step), j->loss,
-        j->training.learning.neighbours ? " of averaged targets" : j->training.learning.teacher ? " of the teacher" : "",
+        j->training.learning.neighbours ? " of averaged targets" : j->training.learning.teacher ? " of a teacher" : "",
         seconds() - j->started);
     if (j->floor >= 0)
         say(&j->out, "the exact denoiser has loss %.4f; the network is %.4f above it on the same points\n",

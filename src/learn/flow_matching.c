@@ -79,7 +79,7 @@ static bool coupled(const void *options)
 static const df_objective objective = {
     .name = "flow-matching", .about = "the velocity of straight lines from data to noise",
     .options = learning_options, .options_size = sizeof(learning),
-    .settings = "prediction-type=velocity beta-schedule=flow shift=1", .target = target,
+    .settings = "prediction-type=velocity beta-schedule=flow shift=1", .target = target, .linear = true,
     .time = df_time_between_steps, .couple = couple, .coupled = coupled, .pairs_from = pairs_from};
 
 /* ---- sampler ---- */

@@ -191,8 +191,8 @@ static double block(df_learning *l, const df_weights *weights, size_t n, double 
 static const df_objective objective = {
     .name = "iddpm", .about = "the mean by the simple loss, the variance of each step by the variational bound",
     .options = learning_options, .options_size = sizeof(learning), .outputs_each = 2,
-    .settings = "beta-schedule=cosine shift=1", .target = target, .time = time, .state_size = state_size,
-    .block = block, .after = update_law};
+    .settings = "beta-schedule=cosine shift=1 train-steps=6000 lr=0.005 lr-schedule=cosine",
+    .target = target, .time = time, .state_size = state_size, .block = block, .after = update_law};
 
 const df_paper df_paper_iddpm = {
     .key = "iddpm", .title = "Improved Denoising Diffusion Probabilistic Models", .authors = "Nichol, Dhariwal",

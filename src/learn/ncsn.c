@@ -40,7 +40,7 @@ static double target(const df_example *e, double *target)
 static const df_objective objective = {
     .name = "ncsn", .about = "denoising score matching at geometric levels, each weighted by its variance (Eq. 6)",
     .settings = "beta-schedule=geometric sigma-start=0.01 sigma-end=20 shift=1 timesteps=20 prediction-type=eps "
-                "train-steps=20000",
+                "train-steps=20000 lr=0.005 lr-schedule=cosine",
     .target = target};
 
 /* ---- sampler ---- */

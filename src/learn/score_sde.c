@@ -77,7 +77,8 @@ static double target(const df_example *e, double *target)
 static const df_objective objective = {
     .name = "score_sde", .about = "denoising score matching in continuous time (Eq. 7); --beta-schedule linear is VP, "
                                   "sub-vp is sub-VP, geometric is VE",
-    .settings = "beta-schedule=linear shift=1 prediction-type=eps train-steps=20000",
+    .settings = "beta-schedule=linear shift=1 prediction-type=eps train-steps=20000 "
+                "lr=0.005 lr-schedule=cosine",
     .options = learning_options, .options_size = sizeof(learning), .target = target, .time = draw_time};
 
 /* ---- predictor and corrector ---- */

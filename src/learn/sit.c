@@ -72,7 +72,8 @@ static double target(const df_example *e, double *target)
 static const df_objective objective = {
     .name = "sit", .about = "velocity, noise or score on a linear, gvp or variance-preserving path",
     .options = learning_options, .options_size = sizeof(learning),
-    .settings = "prediction-type=velocity beta-schedule=flow shift=1", .target = target, .time = time};
+    .settings = "prediction-type=velocity beta-schedule=flow shift=1", .target = target, .linear = true,
+    .time = time};
 
 /* ---- sampler ---- */
 

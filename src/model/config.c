@@ -29,21 +29,21 @@ const df_option df_config_options[] = {
      .help = "what the network learns; `diffuse list methods` has them all"},
     {.name = "prediction-type", .kind = DF_CHOICE, AT(prediction), .value = "v", .choices = predictions,
      .also = "prediction objective parameterization", .help = "what the network outputs"},
-    {.name = "target", .kind = DF_CHOICE, AT(target), .value = "sample", .choices = targets,
+    {.name = "target", .kind = DF_CHOICE, AT(target), .value = "auto", .choices = targets,
      .help = "what answer a noised point is taught, that of the sample it was made of or the mean over all points that "
              "could have made it, which has less noise; auto: batch in up to three dimensions"},
     {.name = "teacher", .kind = DF_WORD, AT(teacher), .shown = "exact", .not_with = "target",
      .help = "teach the exact answer, when DATA is a shape"},
     {.name = "label", .kind = DF_CHOICE, AT(label), .value = "log-ratio", .choices = labels,
      .help = "how the network is told the level, ln(sigma/alpha)/4 or the (interpolated) step"},
-    {.name = "train-steps", .kind = DF_COUNT, AT(train_steps), .value = "6000", .low = 1, .high = 1e9,
+    {.name = "train-steps", .kind = DF_COUNT, AT(train_steps), .value = "2000", .low = 1, .high = 1e9,
      .shown = "N", .also = "steps iterations max-steps num-epochs epochs",
      .help = "minibatches to learn from"},
     {.name = "batch-size", .kind = DF_COUNT, AT(batch_size), .value = "256", .low = 1, .high = 1e6, .shown = "N",
      .also = "batch train-batch-size", .help = "points in each"},
-    {.name = "lr", .kind = DF_NUMBER, AT(lr), .value = "0.005", .low = 0, .high = 1e9, .shown = "R",
+    {.name = "lr", .kind = DF_NUMBER, AT(lr), .value = "0.01", .low = 0, .high = 1e9, .shown = "R",
      .also = "learning-rate", .help = "learning rate of Adam"},
-    {.name = "lr-schedule", .kind = DF_CHOICE, AT(lr_schedule), .value = "cosine", .choices = rates,
+    {.name = "lr-schedule", .kind = DF_CHOICE, AT(lr_schedule), .value = "linear", .choices = rates,
      .also = "lr-scheduler", .help = "its way to the last step"},
     {.name = "warmup", .kind = DF_NUMBER, AT(warmup), .value = "50", .low = 0, .high = 1e9, .shown = "N",
      .also = "lr-warmup-steps", .help = "steps over which it first rises"},
@@ -66,7 +66,11 @@ const df_option df_config_options[] = {
      .high = 9007199254740992.0, .shown = "S", .help = "decides every random number"},
     {0}};
 
+/* A published method teaches samples, and needs more steps for it than the default takes. */
+#define SAMPLES "target=sample train-steps=6000 "
+
 #define TINY                                                                                                      \
+    "target=sample "                                                                                              \
     "prediction-type=eps beta-schedule=linear beta-start=0.0001 beta-end=0.02 timesteps=50 shift=1 label=step "   \
     "hidden=128 layers=3 block=residual activation=gelu point-features=sinusoidal point-waves=64 point-scale=25 " \
     "level-features=sinusoidal level-waves=64 level-scale=1 random-output=yes batch-size=32 lr=0.001 "            \
@@ -74,20 +78,21 @@ const df_option df_config_options[] = {
 
 const df_preset df_presets[] = {
     {"ho2020", "DDPM as published in 2020: linear betas, eps, T = 1000",
-     "prediction-type=eps beta-schedule=linear beta-start=0.0001 beta-end=0.02 timesteps=1000 shift=1"},
+     SAMPLES "prediction-type=eps beta-schedule=linear beta-start=0.0001 beta-end=0.02 timesteps=1000 shift=1"},
     {"cosine-eps", "the cosine schedule of 2021, still predicting eps",
-     "prediction-type=eps beta-schedule=cosine shift=1"},
-    {"cosine-v", "the same, predicting v", "prediction-type=v beta-schedule=cosine shift=1"},
+     SAMPLES "prediction-type=eps beta-schedule=cosine shift=1"},
+    {"cosine-v", "the same, predicting v", SAMPLES "prediction-type=v beta-schedule=cosine shift=1"},
     {"tiny-diffusion", "the popular 2-D example as it ships: at its last step 60 % of the variance is still data",
      TINY " betas-as-given=yes"},
     {"tiny-diffusion-fixed",
      "the same with its betas rescaled to 50 steps, so that sampling starts where training ended", TINY},
     {"no-magic", "a pure-Python example, a hundred steps with the betas of a thousand: 36 % still data at the last one",
-     "prediction-type=eps beta-schedule=linear timesteps=100 betas-as-given=yes shift=1 hidden=64 layers=1 block=plain "
+     SAMPLES "prediction-type=eps beta-schedule=linear timesteps=100 betas-as-given=yes shift=1 hidden=64 "
+     "layers=1 block=plain "
      "point-features=raw level-features=sinusoidal level-waves=16 label=step "
      "batch-size=64 lr=0.001 lr-schedule=constant"},
     {"ddpm-torch", "the toy of a PyTorch package: a hundred steps with betas ten times as large, as it should be",
-     "prediction-type=eps beta-schedule=linear timesteps=100 shift=1 hidden=128 layers=3 block=residual "
+     SAMPLES "prediction-type=eps beta-schedule=linear timesteps=100 shift=1 hidden=128 layers=3 block=residual "
      "point-features=raw level-features=sinusoidal level-waves=64 label=step "
      "batch-size=1000 lr=0.001 lr-schedule=constant"},
     {0}};
