@@ -74,6 +74,9 @@ test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N faile
 papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained models (PAPER=key: one); prints a table
 	@sh tests/papers.sh $(B) $(PAPER)
 
+quality: diffuse              ## KL against seconds of training, and the same in PyTorch where it is installed (minutes)
+	@sh tests/quality.sh $(B)/diffuse
+
 demo: diffuse                 ## train on a swiss roll, sample it, draw it; the result is in build/demo
 	@sh tests/demo.sh $(B)/demo
 
@@ -102,6 +105,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib test gallery papers demo asan tsan double valgrind unit clean help diffuse
+.PHONY: lib test quality gallery papers demo asan tsan double valgrind unit clean help diffuse
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)
