@@ -104,7 +104,7 @@ t 2 "did you mean 'eps'\?" train moons --prediction-type epsilon -o x
 t 2 'it can be eps, x0, v, score or velocity' train moons --prediction-type w -o x
 t 2 "did you mean 'scaled-linear'\?" train moons --beta-schedule scaled_linear -o x
 t 2 "did you mean 'tiny-diffusion'\?" train moons --preset tiny -o x
-t 2 "'ncsn' is not known; \`diffuse list methods\`" train moons --method ncsn -o x
+t 2 "'tomorrow' is not known; \`diffuse list methods\`" train moons --method tomorrow -o x
 t 2 "it can be .*ddpm" sample "$model" --sampler nonsense
 t 2 "did you mean 'ddim'\?" sample "$model" --sampler ddimm
 t 2 'it can be karras, leading, linspace, trailing, quad or flow' sample "$model" --timestep-spacing even

@@ -311,7 +311,7 @@ static const struct {
     const char *from, *to, *message;
 } edits[] = {
     {"'hidden':2", "'hiden':2", "unknown setting 'hiden'"},
-    {"'method':'ddpm'", "'method':'ncsn'", "method 'ncsn' is not known here"},
+    {"'method':'ddpm'", "'method':'tomorrow'", "method 'tomorrow' is not known here"},
     {"'method':'ddpm'", "'method':7", "names no method"},
     {"'method':'ddpm',", "", "names no method"},
     {"'hidden':2", "'hidden':[2]", "setting hidden is a list"},

@@ -294,7 +294,7 @@ static void check_oracle(void)
     }
     for (size_t l = 0; l < LEVELS; l++) each[l] = (df_level){levels[l][0], levels[l][1]};
     const df_question question = {.n = LEVELS, .x = x, .level = each, .level_each = true, .x_dot = x_dot};
-    oracle.answer(oracle.self, &question, &(df_answer){x0, eps, dot}, scratch);
+    oracle.answer(oracle.self, &question, &(df_answer){.x0 = x0, .eps = eps, .x0_dot = dot}, scratch);
     for (size_t l = 0; l < LEVELS; l++) {
         const df_question one = {.n = 1, .x = x + 3 * l, .level = &each[l], .x_dot = x_dot + 3 * l};
         for (size_t i = 0; i < 3; i++)
@@ -307,7 +307,7 @@ static void check_oracle(void)
 
     const df_level clean = {0.8, 0};
     const df_question still = {.n = 1, .x = x, .level = &clean, .x_dot = x_dot};
-    oracle.answer(oracle.self, &still, &(df_answer){x0, eps, dot}, scratch);
+    oracle.answer(oracle.self, &still, &(df_answer){.x0 = x0, .eps = eps, .x0_dot = dot}, scratch);
     for (size_t i = 0; i < 3; i++) {
         CHECK_NEAR(x0[i], x[i] / 0.8, 1e-15);
         CHECK_NEAR(dot[i], x_dot[i] / 0.8, 1e-15);

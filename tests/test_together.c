@@ -51,7 +51,7 @@ static df_status learn(df_model *model, const df_objective *objective, const cha
     model->names = data.names;
     DF_TRY(df_transform_fit(&model->transform, arena, &data, model->config.scaling, &error));
     DF_TRY(df_model_build(model, arena, &error));
-    DF_TRY(df_training_init(&training, model, &data, arena, &error));
+    DF_TRY(df_training_init(&training, model, &data, NULL, arena, &error));
     while (model->step < 4) DF_TRY(df_training_step(&training, &error));
     df_model_refresh(model);
     return DF_OK;

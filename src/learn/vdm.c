@@ -334,7 +334,8 @@ static void after(df_learning *l, df_real *parameters, uint64_t step)
 static const df_objective objective = {
     .name = "vdm", .about = "the variational bound in continuous time, with a learned schedule",
     .options = learning_options, .options_size = sizeof(learning),
-    .settings = "train-steps=12000 beta-schedule=geometric sigma-start=0.0067 sigma-end=12.2 shift=1",
+    .settings = "train-steps=12000 lr=0.005 lr-schedule=cosine beta-schedule=geometric sigma-start=0.0067 "
+                "sigma-end=12.2 shift=1",
     .time = df_time_between_steps, .extend = extend, .start = start, .state_size = state_size, .block = block,
     .after = after,
     .reschedule = reschedule};
