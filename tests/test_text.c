@@ -62,6 +62,119 @@ static void test_double(void)
     }
 }
 
+/* ---- against the C library ---- */
+
+enum { TRIES = 500000 };
+
+static uint64_t random_bits(void)
+{
+    static uint64_t state = 0x9e3779b97f4a7c15;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state;
+}
+
+/* Says no more than the first of many. */
+static bool formats_alike(double x)
+{
+    char want[64], got[DF_NUMBER_ROOM];
+    static bool said;
+    snprintf(want, sizeof want, "%.9g", x);
+    const size_t size = df_format_double(got, x);
+    const bool alike = strcmp(got, want) == 0 && size == strlen(want);
+    if (!alike && !said) fprintf(stderr, "%.17g became %s\n", x, got);
+    said = said || !alike;
+    return alike;
+}
+
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return isfinite(x) ? x : 0;
+}
+
+static double float_of(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return isfinite(x) ? (double)x : 0;
+}
+
+static void test_format_is_that_of_printf(void)
+{
+    static const double hard[] = {0, -0.0, 1, -1, 9, 10, 99, 100, 0.1, 0.01, 1e-3, 1e-4, 9.99999974738e-05, 999999936,
+                                  1e9, 1e10, -12345678, 0.5, 0.25, 123456789, 16777216, 1e-300, 5e-324, DBL_MAX, 1e23,
+                                  1000000.125, 1000000.375, 1000000.625, 4194304.25, 4194304.75, 999999999.5};
+    size_t wrong = 0;
+    for (size_t i = 0; i < sizeof hard / sizeof *hard; i++) {
+        wrong += !formats_alike(hard[i]);
+        wrong += !formats_alike((double)nextafterf((float)hard[i], 0));
+        wrong += !formats_alike((double)nextafterf((float)hard[i], 1e30F));
+    }
+    for (size_t i = 0; i < TRIES; i++) {
+        const uint64_t bits = random_bits();
+        wrong += !formats_alike(double_of(bits));
+        wrong += !formats_alike(float_of((uint32_t)bits));
+        wrong += !formats_alike(float_of(0x38000000 + (uint32_t)(bits >> 32) % 0x17000000)); /* 3e-5 to 1e9 and more */
+        wrong += !formats_alike((double)(bits >> 40) / 64); /* halves of the ninth digit */
+    }
+    CHECK(wrong == 0);
+}
+
+static bool reads_alike(const char *text)
+{
+    static bool said;
+    double value = 0;
+    const double want = strtod(text, NULL);
+    const bool read = df_parse_double(text, &value), fits = fabs(want) <= DBL_MAX;
+    const bool alike = read == fits && (!fits || memcmp(&value, &want, sizeof want) == 0);
+    if (!alike && !said) fprintf(stderr, "%s became %.17g\n", text, value);
+    said = said || !alike;
+    return alike;
+}
+
+static void test_parse_is_that_of_strtod(void)
+{
+    static const char *const hard[] = {
+        "0", "-0", "-0.0e5", "00000000000000000000000001", "9007199254740992", "9007199254740993", "9007199254740994",
+        "18446744073709551616", "36893488147419103232", "1844674407370955161600", "18446744073709551615", "1e22", "1e23",
+        "1e-22", "1e-23", "9007199254740992e22", "9007199254740991e-22", "123456789e22", "123456789e23", "0.000001e28",
+        "1.7976931348623159e308", "2.2250738585072011e-308", "2.4703282292062327e-324", "2.4703282292062328e-324",
+        "0e99999999999999999999", "1e-99999999999999999999", "1e99999999999999999999", "8.5e-1", "6.1e-1",
+        "0.500000000000000166533453693773481063544750213623046875", "3.518437208883201171875e13"};
+    char text[64];
+    size_t wrong = 0;
+    for (size_t i = 0; i < sizeof hard / sizeof *hard; i++) wrong += !reads_alike(hard[i]);
+    for (size_t i = 0; i < TRIES; i++) {
+        const uint64_t bits = random_bits();
+        const int digits = 1 + (int)(bits >> 58) % 20, places = (int)(bits >> 53 & 15), power = (int)(bits >> 47 & 63) - 31;
+        snprintf(text, sizeof text, "%s%.*f", bits & 1 ? "-" : "", places, (double)(bits >> 12) * 0x1p-40);
+        wrong += !reads_alike(text);
+        snprintf(text, sizeof text, "%.*se%d", digits, &"98765432109876543210"[bits % 10], power);
+        wrong += !reads_alike(text);
+        snprintf(text, sizeof text, "%.9g", float_of((uint32_t)bits));
+        wrong += !reads_alike(text);
+        snprintf(text, sizeof text, "%.17g", double_of(random_bits()));
+        wrong += !reads_alike(text);
+    }
+    CHECK(wrong == 0);
+
+    /* An exponent too long for an integer, made up for by as many zeros. */
+    enum { ZEROS = 200000 };
+    char *endless = malloc(ZEROS + 32);
+    CHECK(endless != NULL);
+    if (!endless) return;
+    memset(endless, '0', ZEROS);
+    memcpy(endless, "0.", 2);
+    strcpy(endless + ZEROS, "1e199999");
+    CHECK(reads_alike(endless) && parsed(endless) == 1);
+    strcpy(endless + ZEROS, "1e1999990");
+    CHECK(reads_alike(endless));
+    strcpy(endless + ZEROS, "1e199997000000000000000000000");
+    CHECK(reads_alike(endless));
+    free(endless);
+}
+
 static uint64_t counted(const char *text)
 {
     uint64_t value = 0;
@@ -160,6 +273,8 @@ int main(void)
     test_growth();
     test_growth_fails_once_and_for_all();
     test_double();
+    test_format_is_that_of_printf();
+    test_parse_is_that_of_strtod();
     test_count();
     test_uint64();
     test_nearest();

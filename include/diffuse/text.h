@@ -23,6 +23,10 @@ void df_text_free(df_text *text);
  * or when it does not fit a double. */
 bool df_parse_double(const char *text, double *value);
 
+/* Writes x with nine significant digits, which give every float back, as printf's %.9g does. Returns the size. */
+enum { DF_NUMBER_ROOM = 24 };
+size_t df_format_double(char out[DF_NUMBER_ROOM], double x);
+
 /* As df_parse_double, with counts as people write them: 1e6, 10k, 2M, 3G. A whole number of at most 2^53. */
 bool df_parse_count(const char *text, uint64_t *value);
 

@@ -59,46 +59,128 @@ void df_text_free(df_text *text)
 
 /* Numbers. */
 
-static const char *skip_sign(const char *text)
-{
-    return *text == '+' || *text == '-' ? text + 1 : text;
-}
-
 static const char *skip_digits(const char *text)
 {
     while (*text >= '0' && *text <= '9') text++;
     return text;
 }
 
-/* [sign] digits [. digits] [e [sign] digits]; one of the digit strings around the point may be empty. */
-static bool is_plain_decimal(const char *text)
+static const double power_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                      1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+enum { POWER_MOST = 22, DIGITS_MOST = 19 };
+
+/* A number as written: digits 10^exponent. */
+typedef struct decimal {
+    uint64_t digits;   /* all of them, when there are at most DIGITS_MOST */
+    ptrdiff_t written; /* how many there are, without zeros in front */
+    ptrdiff_t exponent;
+    bool negative;
+} decimal;
+
+/* Adds the digits at `text` and returns where they end. */
+static const char *take_digits(decimal *d, const char *text)
 {
-    const char *whole = skip_sign(text);
-    const char *end = skip_digits(whole);
-    ptrdiff_t digits = end - whole;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        if (d->written > 0 || *text != '0') d->written++;
+        d->digits = 10 * d->digits + (uint64_t)(*text - '0');
+    }
+    return text;
+}
+
+/* [sign] digits [. digits] [e [sign] digits]; one of the digit strings around the point may be empty. False when `text`
+ * is anything else. */
+static bool read_decimal(decimal *d, const char *text)
+{
+    *d = (decimal){.negative = *text == '-'};
+    const char *whole = text + (*text == '-' || *text == '+'), *end = take_digits(d, whole);
+    ptrdiff_t count = end - whole;
     if (*end == '.') {
         const char *fraction = end + 1;
-        end = skip_digits(fraction);
-        digits += end - fraction;
+        end = take_digits(d, fraction);
+        count += end - fraction;
+        d->exponent = fraction - end;
     }
-    if (digits == 0) return false;
+    if (count == 0) return false;
     if (*end == 'e' || *end == 'E') {
-        const char *exponent = skip_sign(end + 1);
-        end = skip_digits(exponent);
+        const bool down = end[1] == '-';
+        const char *exponent = end + 1 + (down || end[1] == '+');
+        ptrdiff_t shift = 0;
+        for (end = exponent; *end >= '0' && *end <= '9'; end++)
+            if (shift < PTRDIFF_MAX / 20) shift = 10 * shift + (*end - '0');
         if (end == exponent) return false;
+        d->exponent += down ? -shift : shift;
     }
     return *end == '\0';
 }
 
+/* Digits that are a double times or over a power of ten that is one: a single rounding, so the nearest double (Clinger,
+ * "How to read floating point numbers accurately", PLDI 1990). False when that does not apply. */
+static bool is_one_rounding(const decimal *d, double *value)
+{
+    if (d->written > DIGITS_MOST || d->digits > (uint64_t)1 << 53) return false;
+    if (d->exponent < -POWER_MOST || d->exponent > POWER_MOST) return false;
+    const double digits = (double)d->digits;
+    *value = d->exponent < 0 ? digits / power_of_ten[-d->exponent] : digits * power_of_ten[d->exponent];
+    if (d->negative) *value = -*value;
+    return true;
+}
+
 bool df_parse_double(const char *text, double *value)
 {
-    if (!is_plain_decimal(text)) return false;
+    decimal d;
+    if (!read_decimal(&d, text)) return false;
+    if (is_one_rounding(&d, value)) return true;
     char *end;
     const double number = strtod(text, &end);
     /* strtod stops early at the point when the host program has chosen a locale with a decimal comma. */
     if (*end != '\0' || fabs(number) > DBL_MAX) return false;
     *value = number;
     return true;
+}
+
+/* A float of 1e-4 or more and below 1e9 is x = m 2^e with m < 2^32; its nine digits are
+ *   round(m 2^e 10^p) = round(m 5^p / 2^shift),   p = 8 - place of the first digit,
+ * and m 5^p < 2^60: exact. Halves go to the even neighbour, as in printf. */
+static uint64_t nine_digits(float x, int place)
+{
+    static const uint64_t power_of_five[] = {1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625, 48828125,
+                                             244140625};
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int p = 8 - place, shift = 158 - p - (int)(bits >> 23);
+    const uint64_t m = (uint64_t)((bits & 0x7fffff) | 0x800000) << 8, product = m * power_of_five[p];
+    const uint64_t digits = product >> shift, rest = product - (digits << shift), half = (uint64_t)1 << (shift - 1);
+    return digits + (rest > half || (rest == half && digits % 2 == 1));
+}
+
+/* The digits with a point after the first place + 1 of them, or with zeros before them; no zeros at the end. */
+static char *put_digits(char *out, uint64_t digits, int place)
+{
+    char digit[9];
+    int count = 9;
+    for (int i = 8; i >= 0; i--, digits /= 10) digit[i] = (char)('0' + digits % 10);
+    while (digit[count - 1] == '0') count--;
+    if (place < 0) *out++ = '0', *out++ = '.';
+    for (int i = place + 1; i < 0; i++) *out++ = '0';
+    for (int i = 0; i < count || i <= place; i++) {
+        if (i == place + 1 && i > 0) *out++ = '.';
+        *out++ = digit[i];
+    }
+    return out;
+}
+
+size_t df_format_double(char out[DF_NUMBER_ROOM], double x)
+{
+    const double size = fabs(x);
+    if (!(size >= 1e-4 && size < 1e9 && (double)(float)x == x)) return (size_t)snprintf(out, DF_NUMBER_ROOM, "%.9g", x);
+    int place = 0;
+    if (size < 1) place = size < 1e-3 ? -4 : size < 1e-2 ? -3 : size < 1e-1 ? -2 : -1;
+    else while (size >= power_of_ten[place + 1]) place++;
+    char *to = out;
+    if (x < 0) *to++ = '-';
+    to = put_digits(to, nine_digits((float)size, place), place);
+    *to = '\0';
+    return (size_t)(to - out);
 }
 
 bool df_parse_uint64(const char *text, uint64_t *value)

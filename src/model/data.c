@@ -101,10 +101,10 @@ static void drop_labels(df_data *data, df_table *table)
 static double as_made(double x)
 {
     const double rounded = (double)(float)x;
-    char digits[32];
+    char digits[DF_NUMBER_ROOM];
     double back;
     if (rounded == x || !(fabs(rounded - x) <= 1e-8 * fabs(x))) return x;
-    snprintf(digits, sizeof digits, "%.9g", rounded);
+    df_format_double(digits, rounded);
     return df_parse_double(digits, &back) && back == x ? rounded : x;
 }
 

@@ -406,6 +406,10 @@ df_status df_csv_write_header(df_output *output, size_t columns, const char *con
 /* Nine digits give every float back exactly. */
 void df_csv_write_row(df_output *output, const double *values, size_t columns)
 {
-    for (size_t c = 0; c < columns; c++) df_output_print(output, "%s%.9g", c ? "," : "", values[c]);
-    df_output_print(output, "\n");
+    char cell[DF_NUMBER_ROOM + 1];
+    for (size_t c = 0; c < columns; c++) {
+        const size_t size = df_format_double(cell, values[c]);
+        cell[size] = c + 1 < columns ? ',' : '\n';
+        df_output_add(output, cell, size + 1);
+    }
 }
