@@ -64,7 +64,7 @@ typedef struct df_kernels {
 enum { DF_NODES = 64 };
 
 /* The set named by the environment variable DIFFUSE_SIMD if this machine can run it, or else the best it can: never
- * NULL. The program refuses other names before it gets here. */
+ * NULL, and chosen once. The program refuses other names before it gets here. */
 const df_kernels *df_kernels_get(void);
 
 /* The set of that name, or NULL when this build or this machine does not have it. */

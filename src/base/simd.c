@@ -1,6 +1,7 @@
 /* simd.c -- which instruction sets this machine has. */
 #include "diffuse/kernels.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ const char *const *df_kernels_names(void)
     return names;
 }
 
-const df_kernels *df_kernels_get(void)
+static const df_kernels *choose(void)
 {
     const char *wanted = getenv("DIFFUSE_SIMD");
     const df_kernels *chosen = wanted ? df_kernels_named(wanted) : NULL;
@@ -46,4 +47,13 @@ const df_kernels *df_kernels_get(void)
     DF_SETS
 #undef X
     return chosen;
+}
+
+/* Threads that ask at the same time for the first time all come to the same answer. */
+const df_kernels *df_kernels_get(void)
+{
+    static const df_kernels *_Atomic chosen;
+    const df_kernels *kernels = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (!kernels) atomic_store_explicit(&chosen, kernels = choose(), memory_order_relaxed);
+    return kernels;
 }
