@@ -74,7 +74,7 @@ static void test_pilot(void)
     double worst = 0;
     for (size_t i = 0; i < steps; i++) {
         const truth t = truth_at(levels[i], points);
-        const double ratio2 = square(levels[i].sigma / levels[i].alpha), found = sampling.walk.pilot[i];
+        const double ratio2 = square(levels[i].sigma / levels[i].alpha), found = sampling.walks->pilot[i];
         CHECK(t.length.mean < 1 + ERRORS * t.length.error);
         CHECK_NEAR(ratio2 * (1 - t.length.mean), t.covariance.mean,
                    ERRORS * (ratio2 * t.length.error + t.covariance.error)); /* the paper's identity */
@@ -95,7 +95,7 @@ static double bound_of_point(const df_sampling *s, const double *x0, size_t r)
     for (size_t i = 0; i < 2; i++) total += 0.5 * (square(most.alpha * x0[i]) + square(most.sigma) - 1);
     for (size_t i = 0; i < s->steps; i++) {
         const df_level t = s->levels[i];
-        const double *found = s->walk.pilot ? s->walk.pilot + i : NULL;
+        const double *found = s->walks->pilot ? s->walks->pilot + i : NULL;
         const df_kernel k = s->sampler->kernel(s->options, found, t, s->levels[i + 1]);
         double eps[2], x[2], mean[2], c[4];
         df_normals(eps, (df_place){.seed = 17, .index = r, .step = (uint32_t)i}, 0);
@@ -104,7 +104,7 @@ static double bound_of_point(const df_sampling *s, const double *x0, size_t r)
         if (i + 1 < s->steps)
             total += log(k.variance / k.posterior) + k.posterior / k.variance - 1 +
                      square(k.of_x0) * (c[0] + c[3]) / (2 * k.variance);
-        else if (s->walk.pilot) total += log(2 * DF_PI * k.variance) + (c[0] + c[3]) / (2 * k.variance);
+        else if (s->walks->pilot) total += log(2 * DF_PI * k.variance) + (c[0] + c[3]) / (2 * k.variance);
         else total += log(2 * DF_PI) + 0.5 * log(c[0] * c[3]) + 1; /* the best decoder */
     }
     return total / log(2);
@@ -174,9 +174,9 @@ static void test_ends(void)
     const df_sampling noise = prepare("analytic_dpm", "", levels, steps),
                       none = prepare("analytic_dpm", "eta=0", levels, steps);
     const df_bound bound = {.denoiser = &oracle, .sampler = none.sampler, .options = none.options, .levels = levels,
-                            .steps = steps, .pilot = none.walk.pilot};
+                            .steps = steps, .pilot = none.walks->pilot};
     double prior, *terms = reserve(steps, sizeof *terms), total;
-    CHECK_NEAR(noise.walk.pilot[0], 1, 0.1);
+    CHECK_NEAR(noise.walks->pilot[0], 1, 0.1);
     CHECK(df_bound_terms(&bound, &prior, terms, &total, roll.nodes, 1, &arena, &error) == DF_USAGE &&
           strstr(error.message, "no noise") != NULL);
 }

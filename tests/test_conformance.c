@@ -339,7 +339,7 @@ static void check_gaussian_bound(const df_sampler *sampler, const char *assignme
     df_sampling sampling = {.denoiser = &denoiser, .sampler = sampler, .options = b.options, .levels = b.levels,
                             .steps = b.steps};
     CHECK(df_sampling_init(&sampling, &arena, &error) == DF_OK);
-    b.pilot = sampling.walk.pilot;
+    b.pilot = sampling.walks->pilot;
     double prior, *terms = reserve(b.steps, sizeof *terms), *total = reserve(N, sizeof *total), exact = 0;
     const double *x0 = draw(m, 7, N), dim = (double)m->dim;
     CHECK(df_bound_terms(&b, &prior, terms, total, x0, N, &arena, &error) == DF_OK);

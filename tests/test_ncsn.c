@@ -76,7 +76,7 @@ static void test_step(void)
     df_mixture_posterior(&(df_posterior){.mean = y}, &mixture, 1, 0.5, (double[]){y[0], y[1]});
     CHECK(df_sampling_run(&s, 9, 1, x, &error) == DF_OK);
     for (int i = 0; i < 2; i++) CHECK_NEAR(x[i], y[i], 1e-10);
-    CHECK(s.walk.calls == 5);
+    CHECK(df_sampling_calls(&s) == 5);
 }
 
 /* The share of points nearer to the heavy heap, from anywhere in a square. */

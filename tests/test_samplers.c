@@ -165,7 +165,7 @@ static single one_step(const char *sampler, const char *assignments, df_level fr
     single s;
     run r;
     prepare(&r, sampler, assignments, &data, levels, 2);
-    df_walk *walk = &r.sampling.walk;
+    df_walk *walk = r.sampling.walks;
     df_normal_rows(s.x, 1, DIM, (df_place){.seed = 5, .index = index});
     memcpy(s.to, s.x, sizeof s.x);
     walk->x = s.to;
@@ -624,7 +624,7 @@ static void check_hook(const df_sampler *sampler)
     sample(&r, 0, ROWS, x);
     CHECK(c.count == 2 * 8 && c.in_order); /* two blocks: 64 rows and 6 */
     CHECK(memcmp(c.last, x, sizeof x) == 0);
-    CHECK(r.sampling.walk.calls >= ROWS * 7);
+    CHECK(df_sampling_calls(&r.sampling) >= ROWS * 7);
 }
 
 static void erase(df_walk *walk, size_t step, void *self)

@@ -196,7 +196,7 @@ static uint64_t calls_of(const char *name)
     df_sampling sampling = prepare((setting){name, ""}, levels, 20);
     df_sampling_start(&sampling, 0, DF_ROWS, x);
     CHECK(df_sampling_run(&sampling, 0, DF_ROWS, x, &error) == DF_OK);
-    return sampling.walk.calls;
+    return df_sampling_calls(&sampling);
 }
 
 /* As many as DDIM's 20; twice as many for 2S, except before clean data. */

@@ -4,6 +4,7 @@
 
 #include "diffuse/denoiser.h"
 #include "diffuse/option.h"
+#include "diffuse/threads.h"
 
 DF_BEGIN
 
@@ -24,9 +25,11 @@ struct df_walk {
     uint64_t calls;         /* answers of the denoiser so far, one a row; those of pilots apart */
     void *scratch;          /* the denoiser's */
 
-    /* Called at the start (step 0) and after every step, with x at levels[step]; may read and change x. */
+    /* Called at the start (step 0) and after every step, with x at levels[step]; may read and change x. Several
+     * threads call it at once, each with a walk and rows of its own. */
     void (*hook)(df_walk *walk, size_t step, void *self);
     void *hook_self;
+    size_t lost_at; /* the step after which a coordinate was no longer finite; 0: none was */
 };
 
 /* Fills x0 and eps with the denoiser's answer at x, taken to be at `level`. */
@@ -102,7 +105,8 @@ typedef struct df_sampling {
     uint64_t seed;
     void (*hook)(df_walk *walk, size_t step, void *self);
     void *hook_self;
-    df_walk walk; /* reserved by df_sampling_init */
+    df_team *team;
+    df_walk *walks; /* one a thread, reserved by df_sampling_init */
 } df_sampling;
 
 /* Whether sampler, denoiser and grid go together; if not, DF_USAGE with the reason. */
@@ -117,6 +121,9 @@ void df_sampling_start(const df_sampling *sampling, uint64_t first, size_t n, do
 /* Moves x:(n, dim), samples first .. first + n - 1, from levels[0] to levels[steps]. DF_DIVERGED when a
  * coordinate is no longer finite. */
 df_status df_sampling_run(df_sampling *sampling, uint64_t first, size_t n, double *x, df_error *error) DF_MUST_CHECK;
+
+/* Answers of the denoiser so far, one a row, without those of pilots. */
+uint64_t df_sampling_calls(const df_sampling *sampling);
 
 DF_END
 #endif

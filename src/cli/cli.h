@@ -31,11 +31,13 @@ extern const command *const commands[];
 /* ---- options that many commands have ---- */
 
 typedef struct output_options {
+    uint64_t threads;
     const char *output;
     bool overwrite, quiet;
 } output_options;
 
-extern const df_option output_table[];
+/* output_table is without --threads, for what is done at once; work_table has it. */
+extern const df_option work_table[], *const output_table;
 
 /* Writes a page to `path` and says so. */
 df_status write_page(const char *path, const output_options *to, const df_text *html, df_error *error);

@@ -53,6 +53,7 @@ typedef struct job {
     df_subject subjects[SUBJECTS_MOST];
     size_t subject_count;
     df_reference reference;
+    df_team *team;
     df_text file; /* for -o */
 } job;
 
@@ -219,13 +220,12 @@ static df_status draw(job *j, const df_subject *s, const sampler_choice *choice,
     df_level *levels;
     DF_TRY(lay_grid(&levels, j, s, choice, steps, arena, error));
     df_sampling sampling = {.denoiser = &s->denoiser, .sampler = choice->sampler, .options = choice->options,
-                            .levels = levels,
-                            .steps = steps, .seed = seed};
+                            .levels = levels, .steps = steps, .seed = seed, .team = j->team};
     DF_TRY(df_sampling_init(&sampling, arena, error));
     df_sampling_start(&sampling, 0, j->own.points, x);
     DF_TRY(df_sampling_run(&sampling, 0, j->own.points, x, error));
     df_transform_undo(&s->transform, x, j->own.points);
-    *calls = (sampling.walk.calls + j->own.points / 2) / j->own.points; /* of the mean point */
+    *calls = (df_sampling_calls(&sampling) + j->own.points / 2) / j->own.points; /* of the mean point */
     return DF_OK;
 }
 
@@ -398,7 +398,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     static job j;
     const char *names[SUBJECTS_MOST];
     j.own_settings = (df_settings){.table = table, .values = &j.own};
-    j.output = (df_settings){.table = output_table, .values = &j.out};
+    j.output = (df_settings){.table = work_table, .values = &j.out};
     j.schedule_settings = (df_settings){.table = df_schedule_options, .values = &j.schedule};
     static const df_option *const spacing = grid_table;
     /* all but --steps, which is a list here */
@@ -409,6 +409,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(parse_contenders(&j, arena, error));
     DF_TRY(parse_counts(&j, error));
     if (j.out.output) DF_TRY(df_output_check(j.out.output, j.out.overwrite, error));
+    DF_TRY(df_team_start(&j.team, arena, j.out.threads, error));
     DF_TRY(load_subjects(&j, names, arena, error));
     DF_TRY(check_rows(&j, arena, error));
     const df_status status = run_all(&j, arena, error);
@@ -427,7 +428,7 @@ static void help(df_text *out, words typed)
     help_table(out, "Options", table);
     help_table(out, "Steps", grid_table + 1);
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_compare = {

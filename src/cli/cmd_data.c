@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "diffuse/shape.h"
+#include "diffuse/threads.h"
 
 #include <string.h>
 
@@ -33,14 +34,33 @@ static df_status find_shape(const df_shape **shape, const char *name, df_error *
                    near ? near : "", near ? "'?" : "\n  `diffuse list shapes` has them all");
 }
 
-static df_status write_points(df_table_writer *writer, const df_cloud *cloud, const options *o, df_error *error)
+enum { BLOCK = 256, CHUNK = 64 * BLOCK };
+
+typedef struct chunk {
+    const df_cloud *cloud;
+    uint64_t seed, first;
+    size_t n;
+    double *x;   /* (n, 2) */
+    int *labels; /* (n) */
+} chunk;
+
+static void make_block(void *self, size_t thread, size_t block)
 {
-    enum { CHUNK = 4096 };
+    (void)thread;
+    const chunk *c = self;
+    const size_t done = block * BLOCK, n = c->n - done < BLOCK ? c->n - done : BLOCK;
+    df_cloud_points(c->cloud, c->seed, c->first + done, n, c->x + 2 * done, c->labels + done);
+}
+
+static df_status write_points(df_table_writer *writer, const df_cloud *cloud, const options *o, df_team *team,
+                              df_error *error)
+{
     static double x[CHUNK * 2], rows[CHUNK * 3];
     static int labels[CHUNK];
     for (uint64_t done = 0; done < o->points; done += CHUNK) {
         const size_t n = o->points - done < CHUNK ? (size_t)(o->points - done) : CHUNK;
-        df_cloud_points(cloud, o->seed, done, n, x, labels);
+        chunk c = {cloud, o->seed, done, n, x, labels};
+        df_team_each(team, (n + BLOCK - 1) / BLOCK, make_block, &c);
         if (!o->labels) {
             DF_TRY(df_table_write(writer, x, n, error));
             continue;
@@ -59,10 +79,11 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     static const char *const names[] = {"x", "y", "label"};
     options o;
     output_options out;
-    df_settings own = {.table = table, .values = &o}, output = {.table = output_table, .values = &out};
+    df_settings own = {.table = table, .values = &o}, output = {.table = work_table, .values = &out};
     df_settings *const list[] = {&own, &output, NULL};
     const char *name;
     const df_shape *shape;
+    df_team *team;
     DF_TRY(parse(list, typed, &name, 1, "SHAPE", arena, error));
     DF_TRY(find_shape(&shape, name, error));
     if (o.labels && shape->classes < 2)
@@ -70,10 +91,11 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 
     df_cloud cloud;
     df_table_writer writer;
+    DF_TRY(df_team_start(&team, arena, out.threads, error));
     DF_TRY(df_cloud_open(&cloud, arena, shape, o.noise < 0 ? shape->noise : o.noise, error));
     DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, o.labels ? 3 : 2, names,
                          o.points, error));
-    const df_status status = write_points(&writer, &cloud, &o, error);
+    const df_status status = write_points(&writer, &cloud, &o, team, error);
     if (status != DF_OK) {
         df_table_abandon(&writer);
         return status;
@@ -91,7 +113,7 @@ static void help(df_text *out, words typed)
 {
     (void)typed;
     help_table(out, "Options", table);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_data = {

@@ -13,6 +13,7 @@ typedef struct tool {
     df_schedule_config schedule;
     df_settings output, grid_settings, schedule_settings;
     df_subject subject;
+    df_team *team;
     sampler_choice ddim;
     df_sampling down, up;
 } tool;
@@ -22,6 +23,7 @@ static df_status prepare(tool *t, const char *path, df_arena *arena, df_error *e
 {
     df_level *down, *up;
     DF_TRY(df_output_check(t->out.output ? t->out.output : "-", t->out.overwrite, error));
+    DF_TRY(df_team_start(&t->team, arena, t->out.threads, error));
     DF_TRY(choose_sampler(&t->ddim, (words){NULL, 0}, "ddim", error));
     df_settings_defaults(&t->ddim.settings);
     DF_TRY(load_subject(&t->subject, path, &t->schedule_settings, arena, error));
@@ -30,7 +32,7 @@ static df_status prepare(tool *t, const char *path, df_arena *arena, df_error *e
     for (size_t i = 0; i <= t->grid.steps; i++) up[i] = down[t->grid.steps - i];
     t->down = (df_sampling){.denoiser = &t->subject.denoiser, .sampler = t->ddim.sampler,
                             .options = t->ddim.options, .levels = down,
-                            .steps = t->grid.steps};
+                            .steps = t->grid.steps, .team = t->team};
     t->up = t->down;
     t->up.levels = up;
     DF_TRY(df_sampling_init(&t->down, arena, error));
@@ -52,7 +54,7 @@ static df_status run_coder(words typed, bool encode, df_arena *arena, df_error *
 {
     static tool t;
     const char *operands[2];
-    t.output = (df_settings){.table = output_table, .values = &t.out};
+    t.output = (df_settings){.table = work_table, .values = &t.out};
     t.grid_settings = (df_settings){.table = grid_table, .values = &t.grid};
     t.schedule_settings = (df_settings){.table = df_schedule_options, .values = &t.schedule};
     df_settings *const list[] = {&t.grid_settings, &t.schedule_settings, &t.output, NULL};
@@ -144,7 +146,7 @@ static df_status run_interpolate(words typed, df_arena *arena, df_error *error)
     const char *path, **names;
     double *ends, *z, *rows;
     df_settings own = {.table = table, .values = &o};
-    t.output = (df_settings){.table = output_table, .values = &t.out};
+    t.output = (df_settings){.table = work_table, .values = &t.out};
     t.grid_settings = (df_settings){.table = grid_table, .values = &t.grid};
     t.schedule_settings = (df_settings){.table = df_schedule_options, .values = &t.schedule};
     df_settings *const list[] = {&own, &t.grid_settings, &t.schedule_settings, &t.output, NULL};
@@ -178,7 +180,7 @@ static void help_coder(df_text *out, words typed)
     (void)typed;
     help_table(out, "Steps (0: 500 of them)", grid_table);
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 static void help_interpolate(df_text *out, words typed)

@@ -29,26 +29,33 @@ typedef struct request {
     df_schedule_config schedule;
     df_settings own_settings, output, schedule_settings;
     df_subject subject;
-    void *scratch;
-    df_flow flow;
+    df_team *team;
+    struct lane *lanes; /* one a thread */
 } request;
 
-enum { DIM = 2, FIELD_COLUMNS = 7, AT_COLUMNS = 12 };
+/* What a thread needs. */
+typedef struct lane {
+    void *scratch;
+    df_flow flow;
+} lane;
+
+enum { DIM = 2, FIELD_COLUMNS = 7, AT_COLUMNS = 12, BLOCKS = 64 };
 
 /* Everything about places x at level (1, sigma), all in the data's units; v in scaled units. */
 typedef struct answers {
     double x0[DF_ROWS * DIM], eps[DF_ROWS * DIM], v[DF_ROWS * DIM], score[DF_ROWS * DIM], log_density[DF_ROWS];
 } answers;
 
-static void log_densities(request *q, double *values, const double *scaled, size_t n, double ratio)
+static void log_densities(const request *q, df_flow *flow, double *values, const double *scaled, size_t n,
+                          double ratio)
 {
     const df_subject *s = &q->subject;
     double y[DF_ROWS * DIM];
     if (s->is_model) {
         memcpy(y, scaled, n * DIM * sizeof *y);
-        q->flow.from = ratio;
-        df_flow_run(&q->flow, y, values, n);
-        const double variance = 1 + q->flow.to * q->flow.to;
+        flow->from = ratio;
+        df_flow_run(flow, y, values, n);
+        const double variance = 1 + flow->to * flow->to;
         for (size_t r = 0; r < n; r++)
             values[r] += df_log_gaussian(y + r * DIM, DIM, variance);
     } else {
@@ -58,7 +65,7 @@ static void log_densities(request *q, double *values, const double *scaled, size
 }
 
 /* n <= DF_ROWS places. */
-static void ask(request *q, answers *a, const double *x, size_t n, double sigma)
+static void ask(const request *q, size_t thread, answers *a, const double *x, size_t n, double sigma)
 {
     const df_transform *t = &q->subject.transform;
     const double scale = t->scale[0], ratio = sigma / scale, norm = sqrt(1 + ratio * ratio);
@@ -68,13 +75,13 @@ static void ask(request *q, answers *a, const double *x, size_t n, double sigma)
     df_transform_apply(t, scaled, n);
     const df_question question = {.n = n, .x = scaled, .level = &level};
     const df_answer to = {.x0 = a->x0, .eps = a->eps};
-    q->subject.denoiser.answer(q->subject.denoiser.self, &question, &to, q->scratch);
+    q->subject.denoiser.answer(q->subject.denoiser.self, &question, &to, q->lanes[thread].scratch);
     for (size_t i = 0; i < n * DIM; i++) {
         a->v[i] = (a->eps[i] - ratio * a->x0[i]) / norm;
         a->score[i] = -a->eps[i] / sigma;
         a->x0[i] = t->mean[i % DIM] + scale * a->x0[i];
     }
-    log_densities(q, a->log_density, scaled, n, ratio);
+    log_densities(q, &q->lanes[thread].flow, a->log_density, scaled, n, ratio);
 }
 
 static df_status check(const request *q, df_error *error)
@@ -113,23 +120,44 @@ static double place(const grid *g, size_t i, size_t count, size_t axis)
     return g->middle[axis] + g->half * (2 * (double)i / (double)(count - 1) - 1);
 }
 
-static df_status write_grid(request *q, df_table_writer *writer, const grid *g, df_error *error)
+/* Places of the grid, or given ones, that are answered together. */
+typedef struct chunk {
+    const request *q;
+    const grid *grid;
+    const df_table *points;
+    size_t first, n;
+    double rows[BLOCKS * DF_ROWS * AT_COLUMNS];
+} chunk;
+
+static void answer_grid(void *self, size_t thread, size_t block)
 {
-    const size_t all = g->width * g->height;
+    chunk *c = self;
+    const grid *g = c->grid;
+    const size_t done = block * DF_ROWS, n = c->n - done < DF_ROWS ? c->n - done : DF_ROWS, first = c->first + done;
+    double *row = c->rows + done * FIELD_COLUMNS;
     answers a;
-    double x[DF_ROWS * DIM];
-    for (size_t done = 0; done < all; done += DF_ROWS) {
-        const size_t n = all - done < DF_ROWS ? all - done : DF_ROWS;
-        for (size_t r = 0; r < n; r++) {
-            x[2 * r] = place(g, (done + r) % g->width, g->width, 0);
-            x[2 * r + 1] = place(g, (done + r) / g->width, g->height, 1);
-        }
-        ask(q, &a, x, n, q->own.sigma);
-        for (size_t r = 0; r < n; r++) {
-            const double *at = x + 2 * r, *score = a.score + 2 * r, *x0 = a.x0 + 2 * r;
-            const double row[FIELD_COLUMNS] = {at[0], at[1], a.log_density[r], score[0], score[1], x0[0], x0[1]};
-            DF_TRY(df_table_write(writer, row, 1, error));
-        }
+    double x[DF_ROWS * DIM] = {0};
+    for (size_t r = 0; r < n; r++) {
+        x[2 * r] = place(g, (first + r) % g->width, g->width, 0);
+        x[2 * r + 1] = place(g, (first + r) / g->width, g->height, 1);
+    }
+    ask(c->q, thread, &a, x, n, c->q->own.sigma);
+    for (size_t r = 0; r < n; r++, row += FIELD_COLUMNS) {
+        const size_t i = DIM * r, j = i + 1;
+        const double values[FIELD_COLUMNS] = {x[i], x[j], a.log_density[r], a.score[i], a.score[j], a.x0[i], a.x0[j]};
+        memcpy(row, values, sizeof values);
+    }
+}
+
+/* Chunk by chunk: `answer` for each of its blocks, then the rows in order. */
+static df_status write_chunks(const request *q, df_table_writer *writer, chunk *c, size_t all,
+                              void (*answer)(void *self, size_t thread, size_t block), df_error *error)
+{
+    const size_t most = BLOCKS * DF_ROWS;
+    for (c->first = 0; c->first < all; c->first += c->n) {
+        c->n = all - c->first < most ? all - c->first : most;
+        df_team_each(q->team, (c->n + DF_ROWS - 1) / DF_ROWS, answer, c);
+        DF_TRY(df_table_write(writer, c->rows, c->n, error));
     }
     return DF_OK;
 }
@@ -156,7 +184,10 @@ static df_status run_grid(request *q, df_error *error)
     DF_TRY(check_sigma(q, q->own.sigma, error));
     DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, FIELD_COLUMNS, names,
                          (uint64_t)g.width * g.height, error));
-    const df_status status = write_grid(q, &writer, &g, error);
+    static chunk c;
+    c.q = q;
+    c.grid = &g;
+    const df_status status = write_chunks(q, &writer, &c, g.width * g.height, answer_grid, error);
     if (status == DF_OK) return df_table_close(&writer, error);
     df_table_abandon(&writer);
     return status;
@@ -172,32 +203,34 @@ static df_status check_sigmas(const request *q, const df_table *points, df_error
     return DF_OK;
 }
 
-/* Rows from `first` on that share a sigma, at most DF_ROWS. */
-static size_t count_alike(const df_table *points, size_t first)
+/* Rows from `first` on that share a sigma, before `end`. */
+static size_t count_alike(const df_table *points, size_t first, size_t end)
 {
     size_t n = 1;
-    while (n < DF_ROWS && first + n < points->rows && points->values[3 * (first + n) +
-                                                                     2] == points->values[3 * first + 2]) n++;
+    while (first + n < end && points->values[3 * (first + n) + 2] == points->values[3 * first + 2]) n++;
     return n;
 }
 
-static df_status write_answers(request *q, df_table_writer *writer, const df_table *points, df_error *error)
+static void answer_points(void *self, size_t thread, size_t block)
 {
+    chunk *c = self;
+    const size_t begin = c->first + block * DF_ROWS, last = c->first + c->n;
+    const size_t end = begin + DF_ROWS < last ? begin + DF_ROWS : last;
+    double *row = c->rows + block * DF_ROWS * AT_COLUMNS;
     answers a;
     double x[DF_ROWS * DIM];
-    for (size_t done = 0, n; done < points->rows; done += n) {
-        const double *from = points->values + 3 * done, sigma = from[2];
-        n = count_alike(points, done);
+    for (size_t at = begin, n; at < end; at += n) {
+        const double *from = c->points->values + 3 * at, sigma = from[2];
+        n = count_alike(c->points, at, end);
         for (size_t r = 0; r < n; r++) memcpy(x + DIM * r, from + 3 * r, DIM * sizeof *x);
-        ask(q, &a, x, n, sigma);
-        for (size_t r = 0; r < n; r++) {
+        ask(c->q, thread, &a, x, n, sigma);
+        for (size_t r = 0; r < n; r++, row += AT_COLUMNS) {
             const size_t i = DIM * r, j = i + 1;
-            const double row[AT_COLUMNS] = {x[i], x[j], sigma, a.x0[i], a.x0[j], a.eps[i], a.eps[j], a.v[i], a.v[j],
-                                            a.score[i], a.score[j], a.log_density[r]};
-            DF_TRY(df_table_write(writer, row, 1, error));
+            const double values[AT_COLUMNS] = {x[i], x[j], sigma, a.x0[i], a.x0[j], a.eps[i], a.eps[j], a.v[i], a.v[j],
+                                               a.score[i], a.score[j], a.log_density[r]};
+            memcpy(row, values, sizeof values);
         }
     }
-    return DF_OK;
 }
 
 static df_status run_at(request *q, df_arena *arena, df_error *error)
@@ -209,10 +242,28 @@ static df_status run_at(request *q, df_arena *arena, df_error *error)
     DF_TRY(df_table_read(&points, arena, q->own.at, "x,y,sigma", error));
     DF_TRY(check_sigmas(q, &points, error));
     DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, AT_COLUMNS, names, points.rows, error));
-    const df_status status = write_answers(q, &writer, &points, error);
+    static chunk c;
+    c.q = q;
+    c.points = &points;
+    const df_status status = write_chunks(q, &writer, &c, points.rows, answer_points, error);
     if (status == DF_OK) return df_table_close(&writer, error);
     df_table_abandon(&writer);
     return status;
+}
+
+static df_status open_lanes(request *q, df_arena *arena, df_error *error)
+{
+    const df_denoiser *denoiser = &q->subject.denoiser;
+    DF_NEW(arena, q->lanes, df_team_count(q->team), error);
+    for (size_t k = 0; k < df_team_count(q->team); k++) {
+        lane *l = &q->lanes[k];
+        l->scratch = denoiser->scratch(denoiser->self, arena, error);
+        if (!l->scratch) return DF_LIMIT;
+        l->flow = (df_flow){.denoiser = denoiser, .to = ODE_MOST, .steps = ODE_STEPS};
+        fit_cut_offs(&l->flow.from, &l->flow.to, denoiser);
+        DF_TRY(df_flow_init(&l->flow, arena, error));
+    }
+    return DF_OK;
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)
@@ -220,7 +271,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     static request q;
     const char *name;
     q.own_settings = (df_settings){.table = table, .values = &q.own};
-    q.output = (df_settings){.table = output_table, .values = &q.out};
+    q.output = (df_settings){.table = work_table, .values = &q.out};
     q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
     /* a level is all that is asked about, so its options are none of this command */
     df_settings_defaults(&q.schedule_settings);
@@ -231,11 +282,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(df_output_check(output_path(&q.out), q.out.overwrite, error));
     DF_TRY(load_subject(&q.subject, name, &q.schedule_settings, arena, error));
     DF_TRY(check(&q, error));
-    q.scratch = q.subject.denoiser.scratch(q.subject.denoiser.self, arena, error);
-    if (!q.scratch) return DF_LIMIT;
-    q.flow = (df_flow){.denoiser = &q.subject.denoiser, .to = ODE_MOST, .steps = ODE_STEPS};
-    fit_cut_offs(&q.flow.from, &q.flow.to, q.flow.denoiser);
-    DF_TRY(df_flow_init(&q.flow, arena, error));
+    DF_TRY(df_team_start(&q.team, arena, q.out.threads, error));
+    DF_TRY(open_lanes(&q, arena, error));
     return q.own.at ? run_at(&q, arena, error) : run_grid(&q, error);
 }
 
@@ -247,7 +295,7 @@ static void help(df_text *out, words typed)
                      "With --at it gets x,y,sigma and x0, eps = (x - x0)/sigma, score = -eps/sigma, log_density, and\n"
                      "v = (eps - r x0)/sqrt(1 + r^2) in scaled units, with r = sigma / the model's scale.\n");
     help_table(out, "Options", table);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_field = {

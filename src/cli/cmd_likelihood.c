@@ -229,7 +229,7 @@ static df_status run_bound(request *q, df_arena *arena, df_error *error)
                             .seed = q->own.seed};
     DF_TRY(df_sampling_init(&sampling, arena, error));
     const df_bound bound = {.denoiser = sampling.denoiser, .sampler = sampling.sampler, .options = sampling.options,
-                            .levels = levels, .steps = sampling.steps, .pilot = sampling.walk.pilot,
+                            .levels = levels, .steps = sampling.steps, .pilot = sampling.walks->pilot,
                             .seed = sampling.seed};
     DF_TRY(df_bound_terms(&bound, &prior, terms, q->values, q->x, q->table.rows, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] = -q->values[r] - df_log_volume(&q->subject.transform);

@@ -34,11 +34,18 @@ static const df_option table[] = {
     {0}};
 #undef AT
 
+enum { BLOCK = 64, BLOCKS = 256 };
+
 typedef struct forward {
     df_data data;
     df_transform transform;
     df_schedule schedule;
-    double *scaled, *eps, *x, *row; /* (rows, dim) three times; (dim + 3) */
+    df_team *team;
+    uint64_t seed;
+    df_level level;
+    size_t first, n;  /* the rows at work, at most BLOCK BLOCKS */
+    double *eps, *x;  /* (n, dim) */
+    double *row;      /* (dim + 3) */
 } forward;
 
 static df_status prepare(forward *f, const char *source, const options *o, const df_schedule_config *config,
@@ -47,39 +54,65 @@ static df_status prepare(forward *f, const char *source, const options *o, const
     DF_TRY(df_data_load(&f->data, arena, source, o->columns, o->points, o->noise, o->seed, error));
     DF_TRY(df_transform_fit(&f->transform, arena, &f->data, o->scaling, error));
     DF_TRY(df_schedule_init(&f->schedule, config, arena, error));
-    const size_t size = f->data.rows * f->data.dim;
-    DF_NEW(arena, f->scaled, size, error);
-    DF_NEW(arena, f->eps, size, error);
-    DF_NEW(arena, f->x, size, error);
+    f->seed = o->seed;
+    DF_NEW(arena, f->eps, BLOCK * BLOCKS * f->data.dim, error);
+    DF_NEW(arena, f->x, BLOCK * BLOCKS * f->data.dim, error);
     DF_NEW(arena, f->row, f->data.dim + 3, error);
-    memcpy(f->scaled, f->data.x, size * sizeof *f->scaled);
-    df_transform_apply(&f->transform, f->scaled, f->data.rows);
-    df_normal_rows(f->eps, f->data.rows, f->data.dim, (df_place){.seed = o->seed, .purpose = DF_FOR_FORWARD});
     return DF_OK;
 }
 
-/* f->x at time t: every frame uses the same eps, so that each point moves on a smooth path. */
-static df_level move_to(forward *f, double t)
+/* Every frame uses the same eps, so that each point moves on a smooth path. */
+static void move_block(void *self, size_t thread, size_t block)
 {
-    const df_level level = df_schedule_level(&f->schedule, t * (double)f->schedule.steps);
-    df_add_noise(f->x, level, f->scaled, f->eps, f->data.rows * f->data.dim);
-    df_transform_undo(&f->transform, f->x, f->data.rows);
-    return level;
+    (void)thread;
+    const forward *f = self;
+    const size_t dim = f->data.dim, done = block * BLOCK, n = f->n - done < BLOCK ? f->n - done : BLOCK;
+    double *x = f->x + done * dim, *eps = f->eps + done * dim;
+    memcpy(x, f->data.x + (f->first + done) * dim, n * dim * sizeof *x);
+    df_transform_apply(&f->transform, x, n);
+    df_normal_rows(eps, n, dim, (df_place){.seed = f->seed, .index = f->first + done, .purpose = DF_FOR_FORWARD});
+    df_add_noise(x, f->level, x, eps, n * dim);
+    df_transform_undo(&f->transform, x, n);
+}
+
+/* f->x: the next f->n rows from `first` on, at time t. */
+static void move_rows(forward *f, size_t first, double t)
+{
+    const size_t left = f->data.rows - first;
+    f->first = first;
+    f->n = left < BLOCK * BLOCKS ? left : BLOCK * BLOCKS;
+    f->level = df_schedule_level(&f->schedule, t * (double)f->schedule.steps);
+    df_team_each(f->team, (f->n + BLOCK - 1) / BLOCK, move_block, f);
+}
+
+static df_status write_frame(df_table_writer *writer, forward *f, uint64_t frame, double t, df_error *error)
+{
+    const size_t dim = f->data.dim;
+    for (size_t first = 0; first < f->data.rows; first += f->n) {
+        move_rows(f, first, t);
+        for (size_t r = 0; r < f->n; r++) {
+            f->row[0] = (double)frame;
+            f->row[1] = t;
+            f->row[2] = (double)(first + r);
+            memcpy(f->row + 3, f->x + r * dim, dim * sizeof *f->x);
+            DF_TRY(df_table_write(writer, f->row, 1, error));
+        }
+    }
+    return DF_OK;
 }
 
 static df_status write_frames(df_table_writer *writer, forward *f, uint64_t frames, df_error *error)
 {
-    const size_t dim = f->data.dim;
-    for (uint64_t k = 0; k < frames; k++) {
-        const double t = frames > 1 ? (double)k / (double)(frames - 1) : 0;
-        move_to(f, t);
-        for (size_t r = 0; r < f->data.rows; r++) {
-            f->row[0] = (double)k;
-            f->row[1] = t;
-            f->row[2] = (double)r;
-            memcpy(f->row + 3, f->x + r * dim, dim * sizeof *f->x);
-            DF_TRY(df_table_write(writer, f->row, 1, error));
-        }
+    for (uint64_t k = 0; k < frames; k++)
+        DF_TRY(write_frame(writer, f, k, frames > 1 ? (double)k / (double)(frames - 1) : 0, error));
+    return DF_OK;
+}
+
+static df_status write_rows(df_table_writer *writer, forward *f, double t, df_error *error)
+{
+    for (size_t first = 0; first < f->data.rows; first += f->n) {
+        move_rows(f, first, t);
+        DF_TRY(df_table_write(writer, f->x, f->n, error));
     }
     return DF_OK;
 }
@@ -90,13 +123,14 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     df_schedule_config config;
     output_options out;
     df_settings own = {.table = table, .values = &o}, schedule = {.table = df_schedule_options, .values = &config},
-                output = {.table = output_table, .values = &out};
+                output = {.table = work_table, .values = &out};
     df_settings *const list[] = {&own, &schedule, &output, NULL};
     const char *source;
     forward f = {0};
     DF_TRY(parse(list, typed, &source, 1, "DATA", arena, error));
     DF_TRY(check_data_options(source, &own, error));
     DF_TRY(check_schedule_options(&schedule, error));
+    DF_TRY(df_team_start(&f.team, arena, out.threads, error));
     DF_TRY(prepare(&f, source, &o, &config, arena, error));
 
     const size_t dim = f.data.dim, extra = o.frames ? 3 : 0;
@@ -107,14 +141,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     df_table_writer writer;
     const uint64_t rows = f.data.rows * (o.frames ? o.frames : 1);
     DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, dim + extra, names, rows, error));
-    df_level level = {1, 0};
-    df_status status;
-    if (o.frames) {
-        status = write_frames(&writer, &f, o.frames, error);
-    } else {
-        level = move_to(&f, o.t);
-        status = df_table_write(&writer, f.x, f.data.rows, error);
-    }
+    const df_status status = o.frames ? write_frames(&writer, &f, o.frames, error)
+                                      : write_rows(&writer, &f, o.t, error);
     if (status != DF_OK) {
         df_table_abandon(&writer);
         return status;
@@ -122,8 +150,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(df_table_close(&writer, error));
     if (o.frames) say(&out, "%s in %s, t from 0 to 1\n", plural(f.data.rows, "point"), plural(o.frames, "frame"));
     else
-        say(&out, "%s at t = %g: alpha %.6g, sigma %.6g\n", plural(f.data.rows, "point"), o.t, level.alpha,
-            level.sigma);
+        say(&out, "%s at t = %g: alpha %.6g, sigma %.6g\n", plural(f.data.rows, "point"), o.t, f.level.alpha,
+            f.level.sigma);
     return DF_OK;
 }
 
@@ -132,7 +160,7 @@ static void help(df_text *out, words typed)
     (void)typed;
     help_table(out, "Options", table);
     help_table(out, "Schedule", df_schedule_options);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_noise = {

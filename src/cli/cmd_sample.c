@@ -40,6 +40,7 @@ typedef struct request {
     df_settings grid_settings;
     df_schedule_config schedule;
     df_subject subject;
+    df_team *team;
     df_sampling sampling;
 } request;
 
@@ -78,14 +79,20 @@ static df_status write_film(df_table_writer *writer, const film *f, const reques
     return DF_OK;
 }
 
-/* ---- points: block by block ---- */
+/* ---- points: chunk by chunk ---- */
 
-enum { CHUNK = 4096 };
+enum { NUMBERS = 1 << 15 }; /* of a chunk: blocks enough to keep many threads busy */
+
+static size_t chunk_rows(size_t dim)
+{
+    return dim < NUMBERS / DF_ROWS ? NUMBERS / dim : DF_ROWS;
+}
 
 static df_status write_samples(df_table_writer *writer, request *q, double *x, df_error *error)
 {
-    for (uint64_t done = 0; done < q->own.points; done += CHUNK) {
-        const size_t n = q->own.points - done < CHUNK ? (size_t)(q->own.points - done) : CHUNK;
+    const size_t most = chunk_rows(q->subject.dim);
+    for (uint64_t done = 0; done < q->own.points; done += most) {
+        const size_t n = q->own.points - done < most ? (size_t)(q->own.points - done) : most;
         df_sampling_start(&q->sampling, done, n, x);
         DF_TRY(df_sampling_run(&q->sampling, done, n, x, error));
         df_transform_undo(&q->subject.transform, x, n);
@@ -109,7 +116,7 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
         q->sampling.hook = film_record;
         q->sampling.hook_self = &f;
     }
-    DF_NEW(arena, x, (q->own.trajectory ? f.points : CHUNK) * dim, error);
+    DF_NEW(arena, x, (q->own.trajectory ? f.points : chunk_rows(dim)) * dim, error);
     DF_TRY(df_sampling_init(&q->sampling, arena, error));
 
     df_table_writer writer;
@@ -148,13 +155,14 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     static request q;
     const char *path;
     DF_TRY(choose_sampler(&q.choice, typed, "ddim", error));
-    df_settings own = {.table = table, .values = &q.own}, output = {.table = output_table, .values = &q.out};
+    df_settings own = {.table = table, .values = &q.own}, output = {.table = work_table, .values = &q.out};
     df_settings schedule = {.table = df_schedule_options, .values = &q.schedule};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
     df_settings *const list[] = {&own, &q.grid_settings, &q.choice.settings, &schedule, &output, NULL};
     DF_TRY(parse(list, typed, &path, 1, "MODEL", arena, error));
     if (df_settings_given(&own, "frames") && !q.own.trajectory)
         return df_fail(error, DF_USAGE, "--frames is for --trajectory");
+    DF_TRY(df_team_start(&q.team, arena, q.out.threads, error));
     DF_TRY(load_subject(&q.subject, path, &schedule, arena, error));
     fit_frames(&q);
 
@@ -162,7 +170,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(make_grid(&levels, &q.grid_settings, &q.grid, q.choice.sampler, STEPS, &q.subject.schedule, arena, error));
     q.sampling = (df_sampling){.denoiser = &q.subject.denoiser, .sampler = q.choice.sampler,
                                .options = q.choice.options, .levels = levels,
-                               .steps = q.grid.steps, .seed = q.own.seed};
+                               .steps = q.grid.steps, .seed = q.own.seed, .team = q.team};
     if (q.own.print_steps) return print_steps(&q, error);
     DF_TRY(write_all(&q, arena, error));
     say(&q.out, "%s by %s in %s, seed %llu\n", plural(q.own.points, "point"), q.choice.sampler->name,
@@ -185,7 +193,7 @@ static void help(df_text *out, words typed)
         df_text_free(&title);
     }
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_sample = {

@@ -47,6 +47,7 @@ typedef struct job {
     df_model_settings settings;
     df_settings own_settings, output;
     df_data data;
+    df_team *team;
     df_training training;
     const char *path, *log_path;
     FILE *log;
@@ -342,7 +343,7 @@ static df_status build(job *j, df_arena *arena, df_error *error)
         DF_TRY(df_transform_fit(&model->transform, arena, &j->data, c->scaling, error));
         DF_TRY(df_model_build(model, arena, error));
     }
-    return df_training_init(&j->training, model, &j->data, NULL, arena, error);
+    return df_training_init(&j->training, model, &j->data, j->team, arena, error);
 }
 
 static void print_settings(const job *j)
@@ -507,7 +508,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(choose_method(&j.model, typed, error));
     df_model_list_settings(&j.settings, &j.model);
     j.own_settings = (df_settings){.title = "Run", .table = table, .values = &j.own};
-    j.output = (df_settings){.title = "Output", .table = output_table, .values = &j.out};
+    j.output = (df_settings){.title = "Threads and output", .table = work_table, .values = &j.out};
     df_settings *const list[] = {&j.own_settings, &j.settings.config, &j.settings.schedule, &j.settings.network,
                                  &j.settings.objective, &j.output, NULL};
     df_settings_defaults(&j.own_settings);
@@ -522,6 +523,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     if (j.own.resume) DF_TRY(resume(&j, data, arena, error));
     else if (data) j.model.config.data = data;
     DF_TRY(check(&j, error));
+    DF_TRY(df_team_start(&j.team, arena, j.out.threads, error));
 
     const df_status status = j.own.seeds > 1 ? run_seeds(&j, error) : run_one(&j, arena, error);
     if (status == DF_STOPPED) {
@@ -550,7 +552,7 @@ static void help(df_text *out, words typed)
     }
     if (model.objective && model.objective->settings)
         df_text_add(out, "\nMethod %s has other defaults: %s\n", model.objective->name, model.objective->settings);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_train = {

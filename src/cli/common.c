@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "diffuse/shape.h"
+#include "diffuse/threads.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -9,7 +10,9 @@
 #include <string.h>
 
 #define AT(member) .offset = offsetof(output_options, member)
-const df_option output_table[] = {
+const df_option work_table[] = {
+    {.name = "threads", .kind = DF_COUNT, AT(threads), .value = "0", .low = 0, .high = DF_THREADS_MOST, .shown = "N",
+     .also = "num-threads jobs", .help = "threads to work with, for the same result; 0: one for each core"},
     {.name = "output", .letter = 'o', .kind = DF_WORD, AT(output), .shown = "FILE", .also = "out save",
      .help = "where the result goes; -: standard output"},
     {.name = "force", .letter = 'f', .kind = DF_FLAG, AT(overwrite), .also = "overwrite",
@@ -17,6 +20,7 @@ const df_option output_table[] = {
     {.name = "quiet", .letter = 'q', .kind = DF_FLAG, AT(quiet), .also = "silent", .help = "say nothing but errors"},
     {0}};
 #undef AT
+const df_option *const output_table = work_table + 1;
 
 const char *output_path(const output_options *options)
 {

@@ -1,4 +1,4 @@
-/* sample.c -- the driver: takes blocks of rows through the whole grid, one after another. */
+/* sample.c -- the driver: each thread takes a block of rows through the whole grid, then the next block. */
 #include "diffuse/sampler.h"
 
 #include "diffuse/random.h"
@@ -61,36 +61,41 @@ df_status df_sampling_check(const df_sampling *s, df_error *error)
     return check_levels(s, error);
 }
 
-static df_status fly_pilots(df_sampling *s, df_arena *arena, df_error *error)
-{
-    double *pilot, *x;
-    DF_NEW(arena, pilot, s->steps + 1, error);
-    DF_NEW(arena, x, DF_PILOT_ROWS * s->denoiser->dim, error);
-    df_normal_rows(x, DF_PILOT_ROWS, s->denoiser->dim, (df_place){.seed = s->seed, .purpose = DF_FOR_PILOT});
-    s->sampler->pilot(pilot, &s->walk, x);
-    s->walk.calls = 0;
-    s->walk.pilot = pilot;
-    return DF_OK;
-}
-
-df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
+static df_status walk_init(df_walk *walk, const df_sampling *s, df_arena *arena, df_error *error)
 {
     const df_denoiser *denoiser = s->denoiser;
-    DF_TRY(df_sampling_check(s, error));
     const size_t size = DF_ROWS * denoiser->dim;
-    df_walk *walk = &s->walk;
+    double **memory;
     *walk = (df_walk){.denoiser = denoiser, .levels = s->levels, .steps = s->steps, .options = s->options,
                       .dim = denoiser->dim, .seed = s->seed, .hook = s->hook, .hook_self = s->hook_self};
     DF_NEW(arena, walk->x0, size, error);
     DF_NEW(arena, walk->eps, size, error);
     DF_NEW(arena, walk->z, size, error);
     DF_NEW(arena, walk->log_variance, size, error);
-    double **memory;
     DF_NEW(arena, memory, DF_SAMPLER_MEMORY, error);
     for (size_t k = 0; k < s->sampler->memory; k++) DF_NEW(arena, memory[k], size, error);
     walk->memory = memory;
     walk->scratch = denoiser->scratch(denoiser->self, arena, error);
-    if (!walk->scratch) return DF_LIMIT;
+    return walk->scratch ? DF_OK : DF_LIMIT;
+}
+
+static df_status fly_pilots(df_sampling *s, df_arena *arena, df_error *error)
+{
+    double *pilot, *x;
+    DF_NEW(arena, pilot, s->steps + 1, error);
+    DF_NEW(arena, x, DF_PILOT_ROWS * s->denoiser->dim, error);
+    df_normal_rows(x, DF_PILOT_ROWS, s->denoiser->dim, (df_place){.seed = s->seed, .purpose = DF_FOR_PILOT});
+    s->sampler->pilot(pilot, s->walks, x);
+    s->walks[0].calls = 0;
+    for (size_t k = 0; k < df_team_count(s->team); k++) s->walks[k].pilot = pilot;
+    return DF_OK;
+}
+
+df_status df_sampling_init(df_sampling *s, df_arena *arena, df_error *error)
+{
+    DF_TRY(df_sampling_check(s, error));
+    DF_NEW(arena, s->walks, df_team_count(s->team), error);
+    for (size_t k = 0; k < df_team_count(s->team); k++) DF_TRY(walk_init(&s->walks[k], s, arena, error));
     return s->sampler->pilot ? fly_pilots(s, arena, error) : DF_OK;
 }
 
@@ -102,28 +107,55 @@ void df_sampling_start(const df_sampling *s, uint64_t first, size_t n, double *x
     for (size_t i = 0; i < n * s->denoiser->dim; i++) x[i] *= spread;
 }
 
-static df_status check_finite(const df_walk *walk, size_t step, df_error *error)
+/* The number of the first row with a coordinate that is not finite, or n. */
+static size_t lost_row(const df_walk *walk)
 {
     for (size_t i = 0; i < walk->n * walk->dim; i++)
-        if (!(fabs(walk->x[i]) < HUGE_VAL))
-            return df_fail(error, DF_DIVERGED, "sample %llu is no longer finite after step %zu of %zu",
-                           (unsigned long long)(walk->first + i / walk->dim), step, walk->steps);
-    return DF_OK;
+        if (!(fabs(walk->x[i]) < HUGE_VAL)) return i / walk->dim;
+    return walk->n;
+}
+
+typedef struct run {
+    const df_sampling *sampling;
+    uint64_t first;
+    size_t n;
+    double *x;
+} run;
+
+/* A thread that has lost a row goes no further: the blocks it would take come after that one. */
+static void run_block(void *self, size_t thread, size_t block)
+{
+    const run *r = self;
+    df_walk *walk = &r->sampling->walks[thread];
+    const size_t done = block * DF_ROWS;
+    if (walk->lost_at) return;
+    walk->n = r->n - done < DF_ROWS ? r->n - done : DF_ROWS;
+    walk->first = r->first + done;
+    walk->x = r->x + done * walk->dim;
+    if (walk->hook) walk->hook(walk, 0, walk->hook_self);
+    for (size_t i = 0; i < walk->steps && !walk->lost_at; i++) {
+        r->sampling->sampler->step(walk, i);
+        if (lost_row(walk) < walk->n) walk->lost_at = i + 1;
+        else if (walk->hook) walk->hook(walk, i + 1, walk->hook_self);
+    }
 }
 
 df_status df_sampling_run(df_sampling *s, uint64_t first, size_t n, double *x, df_error *error)
 {
-    df_walk *walk = &s->walk;
-    for (size_t done = 0; done < n; done += walk->n) {
-        walk->n = n - done < DF_ROWS ? n - done : DF_ROWS;
-        walk->first = first + done;
-        walk->x = x + done * walk->dim;
-        if (walk->hook) walk->hook(walk, 0, walk->hook_self);
-        for (size_t i = 0; i < walk->steps; i++) {
-            s->sampler->step(walk, i);
-            DF_TRY(check_finite(walk, i + 1, error));
-            if (walk->hook) walk->hook(walk, i + 1, walk->hook_self);
-        }
-    }
-    return DF_OK;
+    run r = {s, first, n, x};
+    const df_walk *lost = NULL;
+    for (size_t k = 0; k < df_team_count(s->team); k++) s->walks[k].lost_at = 0;
+    df_team_each(s->team, (n + DF_ROWS - 1) / DF_ROWS, run_block, &r);
+    for (size_t k = 0; k < df_team_count(s->team); k++)
+        if (s->walks[k].lost_at && (!lost || s->walks[k].first < lost->first)) lost = &s->walks[k];
+    if (!lost) return DF_OK;
+    return df_fail(error, DF_DIVERGED, "sample %llu is no longer finite after step %zu of %zu",
+                   (unsigned long long)(lost->first + lost_row(lost)), lost->lost_at, lost->steps);
+}
+
+uint64_t df_sampling_calls(const df_sampling *s)
+{
+    uint64_t calls = 0;
+    for (size_t k = 0; k < df_team_count(s->team); k++) calls += s->walks[k].calls;
+    return calls;
 }
