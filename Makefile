@@ -87,8 +87,8 @@ asan:                         ## the unit tests under address and undefined-beha
 	@$(MAKE) -s B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" unit
 
 tsan:                         ## the unit tests that use threads, under the thread sanitizer
-	@$(MAKE) -s B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" build/tsan/tests/test_threads
-	@build/tsan/tests/test_threads
+	@$(MAKE) -s B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" build/tsan/tests/test_threads build/tsan/tests/test_parallel
+	@build/tsan/tests/test_threads && build/tsan/tests/test_parallel
 
 double:                       ## the unit tests with the network in double precision
 	@$(MAKE) -s B=build/double CPPFLAGS=-DDF_DOUBLE unit

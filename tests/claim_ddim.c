@@ -161,7 +161,7 @@ static void test_interpolation(const char *program, const char *folder)
     const bool compared = df_cloud_open(&cloud, &arena, shape, shape->noise, &error) == DF_OK &&
                           df_cloud_mixture(&roll, &arena, &cloud, 4096, &error) == DF_OK &&
                           df_curve_compare(&fit, &arena, roll.nodes, roll.count, roll.s, between,
-                                           PAIRS * PLACES, &error) == DF_OK;
+                                           PAIRS * PLACES, NULL, &error) == DF_OK;
     CHECK(compared);
     if (!compared) return;
     const double miss = sqrt(median_distance2(ends, points, 2 * PAIRS));

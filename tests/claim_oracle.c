@@ -72,7 +72,7 @@ static df_curve_fit sample(const char *name, int spacing, size_t steps, const ch
     df_curve_fit fit = {0};
     make_grid(levels, spacing, steps);
     walk(x, SAMPLES, levels, steps, option, value, true);
-    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, NOISE, x, SAMPLES, &error) == DF_OK);
+    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, NOISE, x, SAMPLES, NULL, &error) == DF_OK);
     printf("%s, %zu steps: thickness %.3f, off %.4f, ks %.4f\n", name, steps, fit.thickness, fit.off_shape, fit.ks);
     return fit;
 }

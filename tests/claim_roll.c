@@ -113,7 +113,7 @@ int main(int count, char **arguments)
         CHECK(df_table_read(&table, &arena, path, NULL, &error) == DF_OK && table.rows == SAMPLES &&
               table.columns == 2);
         if (table.rows != SAMPLES || df_curve_compare(&fit, &arena, nodes, NODES, NOISE, table.values,
-                                                      table.rows, &error) != DF_OK) break;
+                                                      table.rows, NULL, &error) != DF_OK) break;
         const density made = log_density(&exact, table.values, SAMPLES);
         printf("%s: thickness %.3f, off %.4f, ks %.4f, stretches %.3f to %.3f, log density median %+.3f mean %+.3f\n",
                ddpm ? "ddpm" : "ddim", fit.thickness, fit.off_shape, fit.ks, fit.stretch_least, fit.stretch_most,

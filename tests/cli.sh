@@ -20,18 +20,19 @@ helps() {
     done
 }
 output='-o -f -q --output --force --quiet'
+common="--threads $output"
 grid='--steps --timestep-spacing --sigma-min --sigma-max --rho'
 schedule='--beta-schedule -T --timesteps --beta-start --beta-end --betas-as-given --shift --zero-terminal-snr'
-helps data "-n --points --noise --labels -s --seed $output"
-helps noise "-t --t --frames -n --points --noise --scale --columns -s --seed $schedule $output"
+helps data "-n --points --noise --labels -s --seed $common"
+helps noise "-t --t --frames -n --points --noise --scale --columns -s --seed $schedule $common"
 helps train "--preset --resume --log --save-every --seeds --time-limit --dry-run --data -n --points --noise --columns --scale
     --holdout --method --prediction-type --target --teacher --label --train-steps --batch-size --lr --lr-schedule --warmup --adam-beta1 --adam-beta2
     --adam-epsilon --weight-decay --clip-grad-norm --ema-decay --log-every -s --seed $schedule --hidden --layers --activation
-    --block --point-features --point-waves --point-scale --level-features --level-waves --level-scale --random-output --loss $output"
-helps sample "-n --points --sampler -s --seed --trajectory --frames --print-steps $grid --eta --sigma-hat $output"
-helps encode "$grid $output"
-helps decode "$grid $output"
-helps interpolate "--from --to -n --points $grid $output"
+    --block --point-features --point-waves --point-scale --level-features --level-waves --level-scale --random-output --loss $common"
+helps sample "-n --points --sampler -s --seed --trajectory --frames --print-steps $grid --eta --sigma-hat $common"
+helps encode "$grid $common"
+helps decode "$grid $common"
+helps interpolate "--from --to -n --points $grid $common"
 helps info "--json"
 helps plot "--title --columns --limits --frames --data --field $output"
 helps report "-n --points --against --noise --log --sampler -s --seed $grid $schedule $output"

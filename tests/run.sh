@@ -51,6 +51,7 @@ rm -f "$build"/*.count
     part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
     part bits sh tests/bits.sh "$build/bits"
     part references sh tests/references.sh "$program"
+    part threads sh tests/threads.sh "$program"
 } &
 part cli sh tests/cli.sh "$program"
 part pictures sh tests/pictures.sh "$program"
@@ -61,7 +62,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references cli pictures pages exact readme claims; do
+for name in layers headers unit double bits references threads cli pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done

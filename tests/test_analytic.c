@@ -142,7 +142,7 @@ static df_curve_fit fit_of(const char *name, const char *options, const df_level
     df_sampling sampling = prepare(name, options, levels, steps);
     df_sampling_start(&sampling, 0, SAMPLES, x);
     CHECK(df_sampling_run(&sampling, 0, SAMPLES, x, &error) == DF_OK);
-    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, roll.s, x, SAMPLES, &error) == DF_OK);
+    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, roll.s, x, SAMPLES, NULL, &error) == DF_OK);
     printf("%s %s, %zu steps: thickness %.3f, off %.4f, ks %.4f\n", name, options, steps, fit.thickness,
            fit.off_shape, fit.ks);
     return fit;

@@ -125,7 +125,7 @@ static quality judge(int kind, size_t timesteps, size_t steps, const char *varia
     df_curve_fit fit = {0};
     quality q = {0};
     const df_pair pair = {.dim = 2, .n = N, .m = N, .x = x, .y = truth};
-    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, roll.s, x, N, &error) == DF_OK);
+    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, roll.s, x, N, NULL, &error) == DF_OK);
     CHECK(df_sliced_w2(&q.sw2, &arena, &pair, &error) == DF_OK);
     q.ks = fit.ks;
     return q;

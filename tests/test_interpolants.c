@@ -51,7 +51,7 @@ static double energy(const double *x, const double *truth, size_t n)
 static double thickness(const double *x, size_t n)
 {
     df_curve_fit fit = {.thickness = (double)NAN};
-    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, roll.s, x, n, &error) == DF_OK);
+    CHECK(df_curve_compare(&fit, &arena, roll.nodes, roll.count, roll.s, x, n, NULL, &error) == DF_OK);
     return fit.thickness;
 }
 

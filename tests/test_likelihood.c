@@ -12,8 +12,7 @@ static void log_likelihood(double *values, const df_denoiser *denoiser, double l
                            const double *x, size_t n)
 {
     df_flow flow = {.denoiser = denoiser, .from = least, .to = 50, .steps = steps};
-    CHECK(df_flow_init(&flow, &arena, &error) == DF_OK);
-    CHECK(df_log_likelihood(values, &flow, x, n, &arena, &error) == DF_OK);
+    CHECK(df_log_likelihood(values, &flow, x, n, NULL, &arena, &error) == DF_OK);
 }
 
 static void test_likelihood_is_the_density(void)
@@ -47,8 +46,7 @@ static void test_likelihood_of_normals(void)
     df_flow flow = {.denoiser = &exact, .from = 0.0385, .to = 2.385, .steps = 64};
     double x[N * 3], values[N];
     df_normal_rows(x, N, 3, (df_place){.seed = 14});
-    CHECK(df_flow_init(&flow, &arena, &error) == DF_OK);
-    CHECK(df_log_likelihood(values, &flow, x, N, &arena, &error) == DF_OK);
+    CHECK(df_log_likelihood(values, &flow, x, N, NULL, &arena, &error) == DF_OK);
     for (size_t r = 0; r < N; r++)
         CHECK_NEAR(values[r], df_mixture_log_density(&normal, 1, flow.from, x + 3 * r), 1e-6);
 }
@@ -135,7 +133,7 @@ static df_score_report score_kl(const df_denoiser *denoiser, const df_mixture *m
     enum { N = 400 };
     const df_denoiser truth = df_denoiser_of_mixture(mixture);
     df_score_report report;
-    CHECK(df_score_kl(&report, denoiser, &truth, mixture, draw(mixture, 41, N), N, least, most, 3, &arena,
+    CHECK(df_score_kl(&report, denoiser, &truth, mixture, draw(mixture, 41, N), N, least, most, 3, NULL, &arena,
                       &error) == DF_OK);
     CHECK_NEAR(report.prior + report.integral + report.cut_off, report.bound,
                1e-12 * (1 + fabs(report.bound)));

@@ -286,7 +286,11 @@ static void swiss_roll(void *self, uint64_t first, size_t n, double *x)
 static df_floor floor_of(df_distance *distance, const df_truth *truth, uint64_t first, size_t n, size_t m)
 {
     df_floor bottom = {(double)NAN, (double)NAN};
-    CHECK(df_floor_measure(&bottom, distance, truth, first, n, m, &error) == DF_OK);
+    double value = (double)NAN, again, *x = numbers((n + m) * truth->dim);
+    truth->points(truth->self, 0, n + m, x);
+    const df_pair pair = {truth->dim, n, m, x, x + n * truth->dim};
+    CHECK(df_distance_measure(&value, &bottom, distance, &pair, truth, first, NULL, &error) == DF_OK);
+    CHECK(distance(&again, &arena, &pair, &error) == DF_OK && value == again);
     return bottom;
 }
 
@@ -341,7 +345,9 @@ static void test_floor_takes_fresh_points(void)
     CHECK_NEAR(bottom.mean, 1016, 1e-12);
     CHECK_NEAR(bottom.spread, 8 * sqrt(2.5), 1e-12);
     df_floor unused;
-    CHECK(df_floor_measure(&unused, df_w2_exact, &truth, 0, 3, 5, &error) == DF_USAGE);
+    double value, x[8] = {0};
+    const df_pair pair = {1, 3, 5, x, x};
+    CHECK(df_distance_measure(&value, &unused, df_w2_exact, &pair, &truth, 0, NULL, &error) == DF_USAGE);
 }
 
 /* ---- statistics ---- */

@@ -121,7 +121,7 @@ static df_curve_fit roll(const char *assignments, size_t n)
     double *x = reserve(2 * n, sizeof *x);
     df_sampling_start(&s, 0, n, x);
     CHECK(df_sampling_run(&s, 0, n, x, &error) == DF_OK);
-    CHECK(df_curve_compare(&fit, &arena, mixture.nodes, mixture.count, 0.05, x, n, &error) == DF_OK);
+    CHECK(df_curve_compare(&fit, &arena, mixture.nodes, mixture.count, 0.05, x, n, NULL, &error) == DF_OK);
     printf("roll, 10 levels, %s, %zu points: thickness %.3f, ks %.4f\n", assignments, n, fit.thickness, fit.ks);
     return fit;
 }

@@ -177,7 +177,7 @@ static void test_rows(void)
 static df_curve_fit fit_of(const double *x, size_t n)
 {
     df_curve_fit fit = {0};
-    CHECK(df_curve_compare(&fit, &arena, mixture.nodes, mixture.count, NOISE, x, n, &error) == DF_OK);
+    CHECK(df_curve_compare(&fit, &arena, mixture.nodes, mixture.count, NOISE, x, n, NULL, &error) == DF_OK);
     return fit;
 }
 
@@ -243,7 +243,7 @@ static void test_likelihood(void)
         double error_mean = 0, bias = 0;
         df_flow flow = {.denoiser = &exact, .from = least[k], .to = 50, .steps = 50};
         CHECK(df_flow_init(&flow, &arena, &error) == DF_OK);
-        CHECK(df_log_likelihood(got, &flow, x, N, &arena, &error) == DF_OK);
+        CHECK(df_log_likelihood(got, &flow, x, N, NULL, &arena, &error) == DF_OK);
         for (size_t r = 0; r < N; r++) {
             const double truth = df_mixture_log_density(&mixture, 1, 0, x + 2 * r);
             const double noised = df_mixture_log_density(&mixture, 1, least[k], x + 2 * r);

@@ -220,7 +220,7 @@ static df_curve_fit fit_of(setting s, const df_mixture *roll, size_t steps)
     df_sampling sampling = prepare(s, levels, steps);
     df_sampling_start(&sampling, 0, SAMPLES, x);
     CHECK(df_sampling_run(&sampling, 0, SAMPLES, x, &error) == DF_OK);
-    CHECK(df_curve_compare(&fit, &arena, roll->nodes, roll->count, roll->s, x, SAMPLES, &error) == DF_OK);
+    CHECK(df_curve_compare(&fit, &arena, roll->nodes, roll->count, roll->s, x, SAMPLES, NULL, &error) == DF_OK);
     printf("%s %s, %zu steps: thickness %.3f, off %.4f, ks %.4f\n", s.name, s.options, steps, fit.thickness,
            fit.off_shape, fit.ks);
     return fit;

@@ -23,7 +23,7 @@ typedef struct df_curve_fit {
 /* nodes:(count, 2) places of the curve at u = (k + 1/2)/count, less than s apart; where neighbours are more than 2 s
  * apart the curve goes on elsewhere. x:(n, 2). */
 df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nodes, size_t count, double s,
-                           const double *x, size_t n, df_error *error) DF_MUST_CHECK;
+                           const double *x, size_t n, df_team *team, df_error *error) DF_MUST_CHECK;
 
 /* ---- measure/likelihood.c ---- */
 
@@ -31,9 +31,13 @@ df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nod
 double df_log_gaussian(const double *y, size_t dim, double variance);
 
 /* log_density:(n), in nats, of x:(n, dim) under the denoiser of `flow`, which goes from a small sigma / alpha up to
- * one where nothing is left of unit-variance data; see likelihood.c. */
-df_status df_log_likelihood(double *log_density, df_flow *flow, const double *x, size_t n, df_arena *arena,
-                            df_error *error) DF_MUST_CHECK;
+ * one where nothing is left of unit-variance data; see likelihood.c. The flow needs no df_flow_init. */
+df_status df_log_likelihood(double *log_density, const df_flow *flow, const double *x, size_t n, df_team *team,
+                            df_arena *arena, df_error *error) DF_MUST_CHECK;
+
+/* log_density:(n) of x:(n, dim) at (alpha, sigma) = (1, sigma), in closed form. */
+void df_log_densities(double *log_density, const df_mixture *mixture, double sigma, const double *x, size_t n,
+                      df_team *team);
 
 /* ---- measure/score.c ---- */
 
@@ -50,8 +54,8 @@ typedef struct df_score_report {
  * sigma / alpha = least to most. */
 df_status df_score_kl(df_score_report *report, const df_denoiser *denoiser, const df_denoiser *truth,
                       const df_mixture *mixture,
-                      const double *x, size_t n, double least, double most, uint64_t seed, df_arena *arena,
-                      df_error *error) DF_MUST_CHECK;
+                      const double *x, size_t n, double least, double most, uint64_t seed, df_team *team,
+                      df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 /* E |eps - guess|^2 over the steps of a schedule, and what the exact denoiser gets on the same rows: the
  * noise that cannot be told from the data. */
@@ -62,7 +66,8 @@ typedef struct df_eps_report {
 /* x:(n, dim) true points in the denoiser's units; the more, the more steps are visited. */
 df_status df_eps_loss(df_eps_report *report, const df_denoiser *denoiser, const df_denoiser *truth,
                       const df_schedule *schedule,
-                      const double *x, size_t n, uint64_t seed, df_arena *arena, df_error *error) DF_MUST_CHECK;
+                      const double *x, size_t n, uint64_t seed, df_team *team, df_arena *arena,
+                      df_error *error) DF_MUST_CHECK;
 
 /* ---- distances between two sets of points ---- */
 
@@ -116,9 +121,10 @@ typedef struct df_floor {
     double mean, spread; /* over DF_FLOOR_PAIRS pairs of samples; spread: one standard deviation */
 } df_floor;
 
-/* Of samples of n and of m points: the DF_FLOOR_PAIRS (n + m) points of the truth from `first` on. */
-df_status df_floor_measure(df_floor *bottom, df_distance *distance, const df_truth *truth, uint64_t first,
-                           size_t n, size_t m, df_error *error) DF_MUST_CHECK;
+/* The distance of a pair, and the floor of samples of as many points: the DF_FLOOR_PAIRS (n + m) points of the truth
+ * from `first` on. */
+df_status df_distance_measure(double *value, df_floor *bottom, df_distance *distance, const df_pair *pair,
+                              const df_truth *truth, uint64_t first, df_team *team, df_error *error) DF_MUST_CHECK;
 
 /* ---- measure/statistics.c ---- */
 
@@ -142,6 +148,7 @@ typedef struct df_bound {
     size_t steps;
     const double *pilot;    /* of a df_sampling of the same, df_walk.pilot; NULL for a sampler without */
     uint64_t seed;
+    df_team *team;
 } df_bound;
 
 /* Nats, for x0:(n, dim) in the denoiser's units. total:(n) is an unbiased estimate of the bound on -ln p of

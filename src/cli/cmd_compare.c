@@ -253,7 +253,8 @@ static df_status measure(double values[MEASURES], job *j, const double *x, const
     df_reference_points(ref, 0, m, y);
     const df_pair pair = {.dim = dim, .n = n, .m = m, .x = x, .y = y};
     if (ref->curve && ref->mixture.s > 0)
-        DF_TRY(df_curve_compare(&fit, arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, n, error));
+        DF_TRY(df_curve_compare(&fit, arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, n,
+                                j->team, error));
     values[0] = fit.thickness;
     values[1] = fit.off_shape;
     values[2] = fit.ks;

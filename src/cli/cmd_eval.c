@@ -290,7 +290,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     static request q;
     DF_TRY(choose_sampler(&q.choice, typed, "ddim", error));
     q.own_settings = (df_settings){.table = table, .values = &q.own};
-    q.output = (df_settings){.table = output_table, .values = &q.out};
+    q.output = (df_settings){.table = work_table, .values = &q.out};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
     q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
     df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings,
@@ -303,6 +303,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     q.e.seed = q.own.seed;
     q.e.likelihood_points = likelihood_points(&q);
     DF_TRY(check_outputs(&q, error));
+    DF_TRY(df_team_start(&q.e.team, arena, q.out.threads, error));
     DF_TRY(load_target(&q, arena, error));
     DF_TRY(choose_reference(&q, arena, error));
     DF_TRY(get_points(&q, arena, error));
@@ -328,7 +329,7 @@ static void help(df_text *out, words typed)
     help_table(out, "Options", table);
     help_table(out, "Steps", grid_table);
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_eval = {

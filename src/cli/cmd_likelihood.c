@@ -41,6 +41,7 @@ typedef struct request {
     df_settings own_settings, output, schedule_settings, grid_settings;
     sampler_choice choice;
     df_subject subject;
+    df_team *team;
     double least, most; /* cut-offs of the density, in sigma/alpha; least 0: none */
     df_table table;
     double *x, *values; /* (rows, dim) scaled; (rows) */
@@ -99,9 +100,8 @@ static df_status choose_cut_offs(request *q, df_error *error)
 
 static df_status by_ode(double *values, request *q, size_t steps, size_t rows, df_arena *arena, df_error *error)
 {
-    df_flow flow = {.denoiser = &q->subject.denoiser, .from = q->least, .to = q->most, .steps = steps};
-    DF_TRY(df_flow_init(&flow, arena, error));
-    return df_log_likelihood(values, &flow, q->x, rows, arena, error);
+    const df_flow flow = {.denoiser = &q->subject.denoiser, .from = q->least, .to = q->most, .steps = steps};
+    return df_log_likelihood(values, &flow, q->x, rows, q->team, arena, error);
 }
 
 /* The largest change on the first points when the ODE takes half as many steps. */
@@ -119,8 +119,7 @@ static df_status densities(request *q, df_arena *arena, df_error *error)
 {
     const df_subject *s = &q->subject;
     if (by_ode_wanted(q)) return by_ode(q->values, q, q->own.ode_steps, q->table.rows, arena, error);
-    for (size_t r = 0; r < q->table.rows; r++)
-        q->values[r] = df_mixture_log_density(&s->mixture, 1, q->least, q->x + r * s->dim);
+    df_log_densities(q->values, &s->mixture, q->least, q->x, q->table.rows, q->team);
     return DF_OK;
 }
 
@@ -226,11 +225,11 @@ static df_status run_bound(request *q, df_arena *arena, df_error *error)
     DF_NEW(arena, terms, q->grid.steps, error);
     df_sampling sampling = {.denoiser = &q->subject.denoiser, .sampler = q->choice.sampler,
                             .options = q->choice.options, .levels = levels, .steps = q->grid.steps,
-                            .seed = q->own.seed};
+                            .seed = q->own.seed, .team = q->team};
     DF_TRY(df_sampling_init(&sampling, arena, error));
     const df_bound bound = {.denoiser = sampling.denoiser, .sampler = sampling.sampler, .options = sampling.options,
                             .levels = levels, .steps = sampling.steps, .pilot = sampling.walks->pilot,
-                            .seed = sampling.seed};
+                            .seed = sampling.seed, .team = q->team};
     DF_TRY(df_bound_terms(&bound, &prior, terms, q->values, q->x, q->table.rows, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] = -q->values[r] - df_log_volume(&q->subject.transform);
     DF_TRY(write_terms(q, &bound, prior, terms, error));
@@ -251,13 +250,14 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     const char *operands[2];
     DF_TRY(choose_sampler(&q.choice, typed, "ddpm", error));
     q.own_settings = (df_settings){.table = table, .values = &q.own};
-    q.output = (df_settings){.table = output_table, .values = &q.out};
+    q.output = (df_settings){.table = work_table, .values = &q.out};
     q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
     df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings,
                                  &q.output, NULL};
     DF_TRY(parse(list, typed, operands, 2, "MODEL POINTS", arena, error));
     DF_TRY(df_output_check(output_path(&q.out), q.out.overwrite, error));
+    DF_TRY(df_team_start(&q.team, arena, q.out.threads, error));
     DF_TRY(load_subject(&q.subject, operands[0], &q.schedule_settings, arena, error));
     DF_TRY(check_options(&q, error));
     if (!q.own.bound) DF_TRY(choose_cut_offs(&q, error));
@@ -277,7 +277,7 @@ static void help(df_text *out, words typed)
     help_table(out, "Options", table);
     help_table(out, "Steps of --bound", grid_table);
     help_table(out, "Schedule of exact: and ideal:, for --bound", df_schedule_options);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_likelihood = {

@@ -228,8 +228,7 @@ static df_status add_map(report *r, df_arena *arena, df_error *error)
     DF_NEW(arena, truth, GRID * GRID, error);
     lay_grid(&of_model, x, &r->e.subject.transform);
     DF_TRY(evaluation_density(model, &r->e, x, GRID * GRID, arena, error));
-    for (size_t k = 0; known && k < GRID * GRID; k++)
-        truth[k] = df_mixture_log_density(&r->e.reference.mixture, 1, 0, x + DIM * k);
+    if (known) df_log_densities(truth, &r->e.reference.mixture, 0, x, GRID * GRID, r->e.team);
     of_truth = of_model;
     of_model.log_density = model;
     of_truth.log_density = truth;
@@ -361,7 +360,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     static report r;
     DF_TRY(choose_sampler(&r.choice, typed, "ddim", error));
     r.own_settings = (df_settings){.table = table, .values = &r.own};
-    r.output = (df_settings){.table = output_table, .values = &r.out};
+    r.output = (df_settings){.table = work_table, .values = &r.out};
     r.grid_settings = (df_settings){.table = grid_table, .values = &r.grid};
     r.schedule_settings = (df_settings){.table = df_schedule_options, .values = &r.schedule};
     df_settings *const list[] = {&r.own_settings, &r.grid_settings, &r.choice.settings, &r.schedule_settings,
@@ -370,6 +369,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     if (!r.out.output)
         return df_fail(error, DF_USAGE, "-o is missing: where the page goes\n  add -o report.html");
     DF_TRY(df_output_check(r.out.output, r.out.overwrite, error));
+    DF_TRY(df_team_start(&r.e.team, arena, r.out.threads, error));
     r.e.seed = r.own.seed;
     r.e.likelihood_points = LIKELIHOOD_POINTS;
     DF_TRY(load(&r, arena, error));
@@ -390,7 +390,7 @@ static void help(df_text *out, words typed)
     help_table(out, "Options", table);
     help_table(out, "Steps", grid_table);
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Output", output_table);
+    help_table(out, "Threads and output", work_table);
 }
 
 const command command_report = {

@@ -55,7 +55,7 @@ df_status evaluation_sample(evaluation *e, df_level **levels, const sampler_choi
     DF_TRY(make_grid(levels, grid_given, grid, choice->sampler, 50, &s->schedule, arena, error));
     df_sampling sampling = {.denoiser = &s->denoiser, .sampler = choice->sampler, .options = choice->options,
                             .levels = *levels, .steps = grid->steps, .seed = e->seed, .hook = hook,
-                            .hook_self = hook_self};
+                            .hook_self = hook_self, .team = e->team};
     DF_TRY(df_sampling_init(&sampling, arena, error));
     DF_NEW(arena, e->x, e->n * s->dim, error);
     df_sampling_start(&sampling, 0, e->n, e->x);
@@ -126,8 +126,7 @@ static df_status measure_distance(evaluation *e, int measure, df_distance *dista
     DF_NEW(arena, y, n * dim, error);
     df_reference_points(&e->reference, 0, n, y);
     const df_pair pair = {.dim = dim, .n = n, .m = n, .x = e->x, .y = y};
-    DF_TRY(distance(&r->value, arena, &pair, error));
-    DF_TRY(df_floor_measure(&bottom, distance, &truth, n, n, n, error));
+    DF_TRY(df_distance_measure(&r->value, &bottom, distance, &pair, &truth, n, e->team, error));
     r->floor = bottom.mean;
     r->error = bottom.spread;
     r->n = n;
@@ -145,12 +144,13 @@ static df_status measure_distances(evaluation *e, df_arena *arena, df_error *err
 
 enum { CURVE_MEASURES = 3 };
 
-static df_status compare_curve(double values[CURVE_MEASURES], const df_reference *ref, const double *x, size_t n,
-                               df_error *error)
+static df_status compare_curve(double values[CURVE_MEASURES], const evaluation *e, const double *x, df_error *error)
 {
+    const df_reference *ref = &e->reference;
     df_arena arena = {0};
     df_curve_fit fit = {0};
-    const df_status status = df_curve_compare(&fit, &arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, n, error);
+    const df_status status = df_curve_compare(&fit, &arena, ref->curve, ref->curve_nodes, ref->mixture.s, x, e->n,
+                                              e->team, error);
     values[0] = fit.thickness;
     values[1] = fit.off_shape;
     values[2] = fit.ks;
@@ -165,7 +165,7 @@ static df_status curve_floors(df_floor floors[CURVE_MEASURES], const evaluation 
     DF_NEW(arena, y, e->n * 2, error);
     for (size_t k = 0; k < DF_FLOOR_PAIRS; k++) {
         df_reference_points(&e->reference, k * e->n, e->n, y);
-        DF_TRY(compare_curve(values[k], &e->reference, y, e->n, error));
+        DF_TRY(compare_curve(values[k], e, y, error));
     }
     for (size_t m = 0; m < CURVE_MEASURES; m++) {
         double column[DF_FLOOR_PAIRS], standard_error;
@@ -182,7 +182,7 @@ static df_status measure_curve(evaluation *e, df_arena *arena, df_error *error)
     double values[CURVE_MEASURES];
     df_floor floors[CURVE_MEASURES];
     if (!e->reference.curve || !(e->reference.mixture.s > 0)) return DF_OK;
-    DF_TRY(compare_curve(values, &e->reference, e->x, e->n, error));
+    DF_TRY(compare_curve(values, e, e->x, error));
     DF_TRY(curve_floors(floors, e, arena, error));
     for (size_t m = 0; m < CURVE_MEASURES; m++)
         e->results[measured[m]] = (result){values[m], floors[m].mean, floors[m].spread, e->n};
@@ -205,9 +205,8 @@ df_status evaluation_density(double *model, const evaluation *e, const double *x
     DF_NEW(arena, scaled, n * s->dim, error);
     memcpy(scaled, x, n * s->dim * sizeof *x);
     df_transform_apply(&s->transform, scaled, n);
-    df_flow flow = {.denoiser = &s->denoiser, .from = e->least, .to = e->most, .steps = ODE_STEPS};
-    DF_TRY(df_flow_init(&flow, arena, error));
-    DF_TRY(df_log_likelihood(model, &flow, scaled, n, arena, error));
+    const df_flow flow = {.denoiser = &s->denoiser, .from = e->least, .to = e->most, .steps = ODE_STEPS};
+    DF_TRY(df_log_likelihood(model, &flow, scaled, n, e->team, arena, error));
     for (size_t i = 0; i < n; i++) model[i] -= df_log_volume(&s->transform);
     return DF_OK;
 }
@@ -227,10 +226,8 @@ static df_status measure_likelihood(evaluation *e, df_arena *arena, df_error *er
     df_mean_error(&mean, &se, model, n);
     e->results[NLL] = (result){-mean, MISSING, se, n};
     if (!has_density(&e->reference)) return DF_OK;
-    for (size_t i = 0; i < n; i++) {
-        truth[i] = df_mixture_log_density(&e->reference.mixture, 1, 0, x + i * e->reference.dim);
-        gap[i] = truth[i] - model[i];
-    }
+    df_log_densities(truth, &e->reference.mixture, 0, x, n, e->team);
+    for (size_t i = 0; i < n; i++) gap[i] = truth[i] - model[i];
     df_mean_error(&mean, &se, truth, n);
     e->results[NLL].floor = -mean;
     e->results[ENTROPY] = (result){-mean, MISSING, se, n};
@@ -254,10 +251,10 @@ static df_status measure_score(evaluation *e, df_arena *arena, df_error *error)
     df_reference_points(&e->reference, points_after_distances(e), EPS_POINTS, x);
     df_transform_apply(&s->transform, x, EPS_POINTS);
     df_eps_report eps;
-    DF_TRY(df_eps_loss(&eps, &s->denoiser, &truth, &s->schedule, x, EPS_POINTS, e->seed, arena, error));
+    DF_TRY(df_eps_loss(&eps, &s->denoiser, &truth, &s->schedule, x, EPS_POINTS, e->seed, e->team, arena, error));
     e->results[EPS_LOSS] = (result){eps.loss, eps.floor, eps.excess_error, EPS_POINTS};
     DF_TRY(df_score_kl(&e->score, &s->denoiser, &truth, &mixture, x, SCORE_POINTS, e->least, e->most, e->seed,
-                       arena, error));
+                       e->team, arena, error));
     e->results[SCORE_KL_BOUND] = (result){e->score.bound, MISSING, e->score.bound_error, SCORE_POINTS};
     return DF_OK;
 }

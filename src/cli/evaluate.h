@@ -26,6 +26,7 @@ typedef struct evaluation {
     df_reference reference;
     double least, most; /* cut-offs of the ODE, in sigma/alpha */
     uint64_t seed;
+    df_team *team;
     size_t likelihood_points; /* wanted; a file has no more than it has */
     double *x;          /* (n, dim): the points that are judged, in the data's units */
     size_t n;

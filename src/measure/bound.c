@@ -13,12 +13,20 @@
 
 #include <math.h>
 
+/* What a thread needs. */
 typedef struct bench {
-    const df_bound *bound;
     void *scratch;
-    double *x, *x0, *eps, *log_variance;
-    size_t dim;
+    double *x, *x0, *eps, *log_variance; /* (DF_ROWS, dim) */
 } bench;
+
+typedef struct work {
+    const df_bound *bound;
+    const double *x0; /* (n, dim) */
+    double *total;    /* (n) */
+    size_t n, dim, step;
+    double *sums;     /* of the terms of this step, block by block */
+    bench *benches;
+} work;
 
 static df_kernel kernel_of(const df_bound *b, size_t i)
 {
@@ -56,32 +64,47 @@ static double step_term(const df_bound *b, size_t i, const double *x0, const dou
     return 0.5 * sum;
 }
 
-static double block_term(bench *b, double *total, size_t i, const double *x0, size_t first, size_t n)
+static void add_block(void *self, size_t thread, size_t block)
 {
-    const df_level level = b->bound->levels[i];
-    const df_question question = {.n = n, .x = b->x, .level = &level, .to = &b->bound->levels[i + 1]};
-    const bool learned = kernel_of(b->bound, i).learned;
+    const work *w = self;
+    const bench *b = &w->benches[thread];
+    const df_bound *bound = w->bound;
+    const df_denoiser *d = bound->denoiser;
+    const df_level level = bound->levels[w->step], *to = &bound->levels[w->step + 1];
+    const size_t first = block * DF_ROWS, n = w->n - first < DF_ROWS ? w->n - first : DF_ROWS, dim = w->dim;
+    const double *x0 = w->x0 + first * dim;
+    const bool learned = kernel_of(bound, w->step).learned;
+    const df_question question = {.n = n, .x = b->x, .level = &level, .to = to};
     const df_answer answer = {.x0 = b->x0, .log_variance = learned ? b->log_variance : NULL};
-    const df_denoiser *d = b->bound->denoiser;
-    double sum = 0;
-    df_normal_rows(b->eps, n, b->dim, (df_place){.seed = b->bound->seed, .index = first, .step = (uint32_t)i + 1,
-                                                 .purpose = DF_FOR_MEASURE});
-    df_add_noise(b->x, level, x0, b->eps, n * b->dim);
+    df_normal_rows(b->eps, n, dim, (df_place){.seed = bound->seed, .index = first, .step = (uint32_t)w->step + 1,
+                                              .purpose = DF_FOR_MEASURE});
+    df_add_noise(b->x, level, x0, b->eps, n * dim);
     d->answer(d->self, &question, &answer, b->scratch);
+    w->sums[block] = 0;
     for (size_t r = 0; r < n; r++) {
-        const double term = step_term(b->bound, i, x0 + r * b->dim, b->x + r * b->dim, b->x0 + r * b->dim,
-                                      b->log_variance + r * b->dim, b->dim);
-        total[r] += term;
-        sum += term;
+        const double term = step_term(bound, w->step, x0 + r * dim, b->x + r * dim, b->x0 + r * dim,
+                                      b->log_variance + r * dim, dim);
+        w->total[first + r] += term;
+        w->sums[block] += term;
     }
-    return sum;
+}
+
+static df_status bench_init(bench *b, const df_denoiser *denoiser, df_arena *arena, df_error *error)
+{
+    const size_t size = DF_ROWS * denoiser->dim;
+    DF_NEW(arena, b->x, size, error);
+    DF_NEW(arena, b->x0, size, error);
+    DF_NEW(arena, b->eps, size, error);
+    DF_NEW(arena, b->log_variance, size, error);
+    b->scratch = denoiser->scratch(denoiser->self, arena, error);
+    return b->scratch ? DF_OK : DF_LIMIT;
 }
 
 df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, double *total, const double *x0, size_t n,
                          df_arena *arena, df_error *error)
 {
-    bench b = {.bound = bound, .dim = bound->denoiser->dim};
-    const size_t size = DF_ROWS * b.dim;
+    const size_t dim = bound->denoiser->dim, blocks = (n + DF_ROWS - 1) / DF_ROWS, threads = df_team_count(bound->team);
+    work w = {.bound = bound, .x0 = x0, .total = total, .n = n, .dim = dim};
     if (!bound->sampler->kernel)
         return df_fail(error, DF_USAGE, "sampler %s has no variational bound; its steps are not Gaussian",
                        bound->sampler->name);
@@ -93,22 +116,18 @@ df_status df_bound_terms(const df_bound *bound, double *prior, double *terms, do
                        "a chain of one step without noise gives no density, so it has no bound\n  try more steps");
     if (bound->steps > 1 && !(kernel_of(bound, 0).posterior > 0))
         return df_fail(error, DF_USAGE, "a chain whose steps add no noise has no variational bound");
-    DF_NEW(arena, b.x, size, error);
-    DF_NEW(arena, b.x0, size, error);
-    DF_NEW(arena, b.eps, size, error);
-    DF_NEW(arena, b.log_variance, size, error);
-    b.scratch = bound->denoiser->scratch(bound->denoiser->self, arena, error);
-    if (!b.scratch) return DF_LIMIT;
+    DF_NEW(arena, w.sums, blocks, error);
+    DF_NEW(arena, w.benches, threads, error);
+    for (size_t k = 0; k < threads; k++) DF_TRY(bench_init(&w.benches[k], bound->denoiser, arena, error));
     *prior = 0;
     for (size_t r = 0; r < n; r++) {
-        total[r] = prior_kl(x0 + r * b.dim, bound->levels[0], b.dim);
+        total[r] = prior_kl(x0 + r * dim, bound->levels[0], dim);
         *prior += total[r] / (double)n;
     }
-    for (size_t i = 0; i < bound->steps; i++) {
-        terms[i] = 0;
-        for (size_t done = 0; done < n; done += DF_ROWS)
-            terms[i] += block_term(&b, total + done, i, x0 + done * b.dim, done,
-                                   n - done < DF_ROWS ? n - done : DF_ROWS) / (double)n;
+    for (w.step = 0; w.step < bound->steps; w.step++) {
+        df_team_each(bound->team, blocks, add_block, &w);
+        terms[w.step] = 0;
+        for (size_t b = 0; b < blocks; b++) terms[w.step] += w.sums[b] / (double)n;
     }
     return DF_OK;
 }

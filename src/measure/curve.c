@@ -47,6 +47,22 @@ static void nearest(double *u, double *r, const double *nodes, size_t count, dou
     *r = sqrt(least);
 }
 
+enum { BLOCK = 64 };
+
+typedef struct places {
+    const double *nodes, *x;
+    size_t count, n;
+    double jump, *u, *r;
+} places;
+
+static void place_block(void *self, size_t thread, size_t block)
+{
+    (void)thread;
+    const places *p = self;
+    for (size_t i = block * BLOCK; i < p->n && i < (block + 1) * BLOCK; i++)
+        nearest(&p->u[i], &p->r[i], p->nodes, p->count, p->jump, p->x + 2 * i);
+}
+
 static int ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -78,7 +94,7 @@ static void count_stretches(df_curve_fit *fit, const double *u, size_t n)
 }
 
 df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nodes, size_t count, double s,
-                           const double *x, size_t n, df_error *error)
+                           const double *x, size_t n, df_team *team, df_error *error)
 {
     static const double normal_quartile = 0.67448975019608171; /* median of |z| */
     double *u, *r;
@@ -86,11 +102,11 @@ df_status df_curve_compare(df_curve_fit *fit, df_arena *arena, const double *nod
         return df_fail(error, DF_INPUT, "%zu points cannot be compared with a curve of %zu nodes", n, count);
     DF_NEW(arena, u, n, error);
     DF_NEW(arena, r, n, error);
+    places p = {.nodes = nodes, .x = x, .count = count, .n = n, .jump = 2 * s, .u = u, .r = r};
+    df_team_each(team, (n + BLOCK - 1) / BLOCK, place_block, &p);
     size_t off = 0;
-    for (size_t i = 0; i < n; i++) {
-        nearest(&u[i], &r[i], nodes, count, 2 * s, x + 2 * i);
+    for (size_t i = 0; i < n; i++)
         if (!(r[i] <= 4 * s)) off++;
-    }
     count_stretches(fit, u, n);
     qsort(u, n, sizeof *u, ascending);
     qsort(r, n, sizeof *r, ascending);

@@ -21,29 +21,51 @@ df_status df_pair_check(const df_pair *pair, df_error *error)
     return check_points("second", pair->y, pair->m, pair->dim, error);
 }
 
-/* The distance of one fresh pair of samples. */
-static df_status between_samples(double *value, df_arena *arena, df_distance *distance, const df_truth *truth,
-                                 uint64_t first, size_t n, size_t m, df_error *error)
+/* The pair itself, and DF_FLOOR_PAIRS fresh pairs of samples. */
+typedef struct comparison {
+    df_distance *distance;
+    df_pair pairs[1 + DF_FLOOR_PAIRS];
+    double values[1 + DF_FLOOR_PAIRS];
+    df_error failures[1 + DF_FLOOR_PAIRS];
+} comparison;
+
+static void compare(void *self, size_t thread, size_t k)
 {
-    double *both;
-    DF_NEW(arena, both, (n + m) * truth->dim, error);
-    truth->points(truth->self, first, n + m, both);
-    const df_pair pair = {.dim = truth->dim, .n = n, .m = m, .x = both, .y = both + n * truth->dim};
-    return distance(value, arena, &pair, error);
+    (void)thread;
+    comparison *c = self;
+    df_arena arena = {0};
+    c->failures[k].status = c->distance(&c->values[k], &arena, &c->pairs[k], &c->failures[k]);
+    df_arena_free(&arena);
 }
 
-df_status df_floor_measure(df_floor *bottom, df_distance *distance, const df_truth *truth, uint64_t first,
-                           size_t n, size_t m, df_error *error)
+static df_status draw_pairs(comparison *c, const df_pair *pair, const df_truth *truth, uint64_t first, df_arena *arena,
+                            df_error *error)
 {
-    double values[DF_FLOOR_PAIRS], standard_error;
+    const size_t n = pair->n, m = pair->m, dim = pair->dim;
+    c->pairs[0] = *pair;
     for (size_t k = 0; k < DF_FLOOR_PAIRS; k++) {
-        df_arena arena = {0};
-        const uint64_t start = first + k * ((uint64_t)n + m);
-        const df_status status = between_samples(&values[k], &arena, distance, truth, start, n, m, error);
-        df_arena_free(&arena);
-        if (status != DF_OK) return status;
+        double *both;
+        DF_NEW(arena, both, (n + m) * dim, error);
+        truth->points(truth->self, first + k * ((uint64_t)n + m), n + m, both);
+        c->pairs[1 + k] = (df_pair){.dim = dim, .n = n, .m = m, .x = both, .y = both + n * dim};
     }
-    df_mean_error(&bottom->mean, &standard_error, values, DF_FLOOR_PAIRS);
+    return DF_OK;
+}
+
+df_status df_distance_measure(double *value, df_floor *bottom, df_distance *distance, const df_pair *pair,
+                              const df_truth *truth, uint64_t first, df_team *team, df_error *error)
+{
+    comparison c = {.distance = distance};
+    df_arena arena = {0};
+    double standard_error;
+    df_status status = draw_pairs(&c, pair, truth, first, &arena, error);
+    if (status == DF_OK) df_team_each(team, 1 + DF_FLOOR_PAIRS, compare, &c);
+    df_arena_free(&arena);
+    for (size_t k = 0; k <= DF_FLOOR_PAIRS && status == DF_OK; k++)
+        if ((status = c.failures[k].status) != DF_OK) *error = c.failures[k];
+    if (status != DF_OK) return status;
+    *value = c.values[0];
+    df_mean_error(&bottom->mean, &standard_error, c.values + 1, DF_FLOOR_PAIRS);
     bottom->spread = standard_error * sqrt(DF_FLOOR_PAIRS);
     return DF_OK;
 }
