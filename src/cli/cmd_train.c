@@ -326,6 +326,14 @@ static df_status loop(job *j, df_error *error)
     return DF_OK;
 }
 
+/* Threads meet eight times a step: where a step is short, one thread is not slower, and much faster on a busy machine. */
+static uint64_t threads_worth_while(const job *j)
+{
+    const double long_step = 1 << 24; /* multiply-adds, a good millisecond of one core */
+    const double work = (double)j->model.config.batch_size * (double)j->model.network.parameter_count;
+    return j->out.threads || work >= long_step ? j->out.threads : 1;
+}
+
 static df_status build(job *j, df_arena *arena, df_error *error)
 {
     df_model *model = &j->model;
@@ -343,6 +351,7 @@ static df_status build(job *j, df_arena *arena, df_error *error)
         DF_TRY(df_transform_fit(&model->transform, arena, &j->data, c->scaling, error));
         DF_TRY(df_model_build(model, arena, error));
     }
+    DF_TRY(df_team_start(&j->team, arena, threads_worth_while(j), error));
     return df_training_init(&j->training, model, &j->data, j->team, arena, error);
 }
 
@@ -523,7 +532,6 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     if (j.own.resume) DF_TRY(resume(&j, data, arena, error));
     else if (data) j.model.config.data = data;
     DF_TRY(check(&j, error));
-    DF_TRY(df_team_start(&j.team, arena, j.out.threads, error));
 
     const df_status status = j.own.seeds > 1 ? run_seeds(&j, error) : run_one(&j, arena, error);
     if (status == DF_STOPPED) {
