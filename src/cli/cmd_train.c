@@ -326,7 +326,7 @@ static df_status loop(job *j, df_error *error)
     return DF_OK;
 }
 
-/* Threads meet eight times a step: where a step is short, one thread is not slower, and much faster on a busy machine. */
+/* Threads meet eight times a step: where a step is short, one is not slower, and much faster on a busy machine. */
 static uint64_t threads_worth_while(const job *j)
 {
     const double long_step = 1 << 24; /* multiply-adds, a good millisecond of one core */

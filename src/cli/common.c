@@ -12,7 +12,8 @@
 #define AT(member) .offset = offsetof(output_options, member)
 const df_option work_table[] = {
     {.name = "threads", .kind = DF_COUNT, AT(threads), .value = "0", .low = 0, .high = DF_THREADS_MOST, .shown = "N",
-     .also = "num-threads jobs", .help = "threads to work with, for the same result; 0: one for each core (and one in all to train a "
+     .also = "num-threads jobs",
+     .help = "threads to work with, for the same result; 0: one for each core (and one in all to train a "
                               "small network on small minibatches)"},
     {.name = "output", .letter = 'o', .kind = DF_WORD, AT(output), .shown = "FILE", .also = "out save",
      .help = "where the result goes; -: standard output"},
