@@ -295,6 +295,21 @@ static void test_frozen_bits(void)
     CHECK(hash == frozen);
 }
 
+/* The tail that a quantile leaves is the one that was asked for. */
+static void test_normal_quantile(void)
+{
+    double worst_tail = 0;
+    for (size_t i = 0; i < POINTS; i++) {
+        const double u = exp2(scattered(i, -53, -1)), z = df_normal_quantile(u);
+        worst_tail = fmax(worst_tail, fabs(erfc(-z / DF_SQRT2) / 2 - u));
+        if (isnan(z)) worst_tail = (double)INFINITY;
+        CHECK(u < 0x1p-20 || fabs(df_normal_quantile(1 - u) + z) <= 1e-9);
+    }
+    CHECK_BETWEEN(0, worst_tail, 3e-16);
+    CHECK(df_normal_quantile(0.5) == 0);
+    CHECK_NEAR(df_normal_quantile(0.975), 1.9599639845400545, 1e-14);
+}
+
 int main(void)
 {
     if (has_wide_reference()) {
@@ -306,6 +321,7 @@ int main(void)
     test_special_values();
     test_special_values_float();
     test_sums();
+    test_normal_quantile();
     test_frozen_bits();
     return CHECK_DONE();
 }
