@@ -38,6 +38,8 @@ typedef struct df_objective {
      * NULL: a whole step, each as likely. */
     double (*time)(const df_learning *learning, double u, double *weight);
 
+    /* The scaled data are divided by this as well; NULL: by 1. */
+    double (*unit)(const void *options);
     /* Pairs anew the n <= DF_ROWS examples x0 and eps of a block, of which x is not yet made. */
     void (*couple)(df_learning *learning, size_t n);
     /* The path of a model whose ODE pairs each point with the noise it comes from; NULL: none. */
@@ -125,6 +127,9 @@ double df_learning_block(df_learning *learning, const df_weights *weights, size_
 
 /* A time anywhere between the first step and the last. */
 double df_time_between_steps(const df_learning *learning, double u, double *weight);
+
+/* The time at which the level is this one, or the first or last step where that is beyond them. */
+double df_time_of_level(const df_learning *learning, df_level level);
 
 DF_END
 #endif

@@ -349,6 +349,8 @@ static df_status build(job *j, df_arena *arena, df_error *error)
         model->names = j->data.names;
         model->data_crc = j->data.crc;
         DF_TRY(df_transform_fit(&model->transform, arena, &j->data, c->scaling, error));
+        const double unit = model->objective->unit ? model->objective->unit(model->objective_options) : 1;
+        for (size_t i = 0; i < model->dim; i++) model->transform.scale[i] *= unit;
         DF_TRY(df_model_build(model, arena, error));
     }
     DF_TRY(df_team_start(&j->team, arena, threads_worth_while(j), error));

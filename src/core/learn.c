@@ -123,6 +123,11 @@ double df_time_between_steps(const df_learning *l, double u, double *weight)
     return 1 + u * ((double)l->schedule->steps - 1);
 }
 
+double df_time_of_level(const df_learning *l, df_level level)
+{
+    return df_clamp(df_schedule_step(l->schedule, level), 1, (double)l->schedule->steps);
+}
+
 static void draw_time(df_learning *l, size_t r, double u)
 {
     l->weights[r] = 1;
