@@ -27,6 +27,7 @@ typedef struct df_paper {
     X(iddpm)         \
     X(vdm)           \
     X(dpm_solver)    \
+    X(edm)           \
     X(analytic_dpm)  \
     X(flow_matching) \
     X(unipc)         \
