@@ -31,6 +31,7 @@ typedef struct df_paper {
     X(analytic_dpm)  \
     X(flow_matching) \
     X(unipc)         \
+    X(min_snr)       \
     X(zero_snr)      \
     X(sit)
 
