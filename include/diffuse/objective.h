@@ -56,7 +56,8 @@ typedef struct df_objective {
     /* Sets them (0 before): offsets are those of the tensors 2 linears, 2 linears + 1, ... of learning->network. */
     void (*start)(const df_learning *learning, df_real *parameters);
     /* How many numbers it remembers between steps, in learning->state (0 at first), stored in checkpoints. */
-    size_t (*state_size)(const void *options, const df_schedule *schedule);
+    size_t (*state_size)(const df_network *network, const void *options, const df_schedule *schedule);
+    bool keeps_state; /* a finished model holds it, too */
     /* Instead of the weighted squared error: the summed loss of n prepared examples. Adds `share` times its gradient
      * to d_parameters, unless NULL. */
     double (*block)(df_learning *learning, const df_weights *weights, size_t n, double share, df_real *d_parameters);
@@ -66,6 +67,10 @@ typedef struct df_objective {
      * Called whenever a model is made ready for use; while training, `block` follows the raw parameters by itself. */
     void (*reschedule)(df_schedule *schedule, const df_network *network, const df_real *parameters,
                        const void *options);
+    /* Another average of the parameters at step `step`, from the state: `width` is the standard deviation of the
+     * times averaged, relative to the training. Of `learning` it needs network, options, state. NULL: none. */
+    df_status (*average)(df_real *average, const df_learning *learning, uint64_t step, double width, df_arena *arena,
+                         df_error *error);
     /* The denoiser of what was learned; `from` outlives it. */
     df_denoiser (*denoiser)(const df_network_denoiser *from);
 } df_objective;

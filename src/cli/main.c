@@ -10,7 +10,7 @@
 
 #define VERSION "0.1.0"
 
-const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_sample,
+const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_ema, &command_sample,
                                    &command_encode, &command_decode, &command_interpolate, &command_eval,
                                    &command_compare, &command_likelihood, &command_field, &command_info,
                                    &command_plot,   &command_report, &command_papers, &command_list,   NULL};

@@ -23,7 +23,7 @@ df_status df_learning_init(df_learning *l, df_arena *arena, df_error *error)
         DF_NEW(arena, l->d_output, rows * l->network->outputs, error);
     }
     if (l->objective->state_size && !l->state)
-        DF_NEW(arena, l->state, l->objective->state_size(l->options, l->schedule), error);
+        DF_NEW(arena, l->state, l->objective->state_size(l->network, l->options, l->schedule), error);
     DF_NEW(arena, l->losses, blocks, error);
     DF_NEW(arena, l->x, size, error);
     DF_NEW(arena, l->labels, rows, error);

@@ -58,8 +58,9 @@ typedef struct memory {
     df_real *losses, *counts, *probability, *cumulative;
 } memory;
 
-static size_t state_size(const void *options, const df_schedule *schedule)
+static size_t state_size(const df_network *network, const void *options, const df_schedule *schedule)
 {
+    (void)network;
     return ((const learning *)options)->sampler_of_t == SECOND_MOMENT ? schedule->steps * (HISTORY + 3) : 0;
 }
 

@@ -192,9 +192,9 @@ static void inside_gradient(df_real *d_parameters, const df_network *network, co
 /* What is remembered: E L^2 of the last step, its sum and its count so far in this one. */
 enum { MEAN_SQUARE, SUM, COUNT, STATE };
 
-static size_t state_size(const void *options, const df_schedule *schedule)
+static size_t state_size(const df_network *network, const void *options, const df_schedule *schedule)
 {
-    (void)options, (void)schedule;
+    (void)network, (void)options, (void)schedule;
     return STATE;
 }
 

@@ -63,7 +63,7 @@ df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
     const df_objective *objective = model->objective;
     if (objective->extend) objective->extend(&model->network, model->objective_options, &model->schedule);
     if (objective->state_size) {
-        model->state_size = objective->state_size(model->objective_options, &model->schedule);
+        model->state_size = objective->state_size(&model->network, model->objective_options, &model->schedule);
         DF_NEW(arena, model->state, model->state_size, error);
     }
     const size_t count = model->network.parameter_count;

@@ -57,7 +57,8 @@ static void list_contents(contents *c, const df_model *model)
     add_parameters(c, network, "raw.net.", model->raw);
     add_parameters(c, network, "adam.m.net.", model->m);
     add_parameters(c, network, "adam.v.net.", model->v);
-    if (model->m && model->state_size) add_entry(c, "", "method.state", model->state_size, 0, model->state);
+    if ((model->m || model->objective->keeps_state) && model->state_size)
+        add_entry(c, "", "method.state", model->state_size, 0, model->state);
 }
 
 /* ---- configuration as JSON ---- */
