@@ -33,6 +33,7 @@ typedef struct df_paper {
     X(unipc)         \
     X(min_snr)       \
     X(zero_snr)      \
+    X(edm2)          \
     X(sit)
 
 #define X(key) extern const df_paper df_paper_##key;
