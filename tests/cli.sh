@@ -26,7 +26,7 @@ schedule='--beta-schedule -T --timesteps --beta-start --beta-end --betas-as-give
 helps data "-n --points --noise --labels -s --seed $common"
 helps noise "-t --t --frames -n --points --noise --scale --columns -s --seed $schedule $common"
 helps train "--preset --resume --log --save-every --seeds --time-limit --dry-run --data -n --points --noise --columns --scale
-    --holdout --method --prediction-type --label --train-steps --batch-size --lr --lr-schedule --warmup --adam-beta1 --adam-beta2
+    --holdout --method --prediction-type --target --teacher --label --train-steps --batch-size --lr --lr-schedule --warmup --adam-beta1 --adam-beta2
     --adam-epsilon --weight-decay --clip-grad-norm --ema-decay --log-every -s --seed $schedule --hidden --layers --activation
     --block --point-features --point-waves --point-scale --level-features --level-waves --level-scale --random-output --loss $common"
 helps sample "-n --points --sampler -s --seed --trajectory --frames --print-steps $grid --eta --sigma-hat $common"
@@ -105,7 +105,7 @@ t 2 "did you mean 'eps'\?" train moons --prediction-type epsilon -o x
 t 2 'it can be eps, x0, v, score or velocity' train moons --prediction-type w -o x
 t 2 "did you mean 'scaled-linear'\?" train moons --beta-schedule scaled_linear -o x
 t 2 "did you mean 'tiny-diffusion'\?" train moons --preset tiny -o x
-t 2 "'nonesuch' is not known; \`diffuse list methods\`" train moons --method nonesuch -o x
+t 2 "'tomorrow' is not known; \`diffuse list methods\`" train moons --method tomorrow -o x
 t 2 "it can be .*ddpm" sample "$model" --sampler nonsense
 t 2 "did you mean 'ddim'\?" sample "$model" --sampler ddimm
 t 2 'it can be karras, leading, linspace, trailing, quad or flow' sample "$model" --timestep-spacing even
@@ -122,6 +122,12 @@ t 2 '--betas-as-given is for --beta-schedule linear' noise moons --betas-as-give
 t 2 '--rho is for --timestep-spacing karras' sample "$model" --timestep-spacing quad --rho 3
 t 2 '--frames is for --trajectory' sample "$model" --frames 5
 t 2 '--t and --frames cannot go together' noise moons --t 0.5 --frames 3
+t 2 '--target and --teacher cannot go together' train moons --teacher exact --target batch -o x
+t 2 "--teacher: 'me' is not known; it can be exact" train moons --teacher me -o x
+t 2 '--teacher exact needs a shape' train "$roll" --teacher exact -o x
+t 2 '--teacher exact needs a shape' train moons --teacher exact --scale per-column -o x
+awk 'BEGIN { print "a,b,c,d"; for (i = 0; i < 30; i++) print i "," i % 7 "," i * i "," i % 3 }' >"$work/four.csv"
+t 2 '--target batch is for points of at most 3 columns, and these have 4' train "$work/four.csv" --target batch -o x
 t 2 'DATA is given twice' train moons --data dino -o x
 t 2 '-o and --log both name x' train moons -o x --log x
 t 2 '--time-limit cannot go with --seeds' train moons -o x --seeds 2 --time-limit 1
@@ -373,13 +379,13 @@ ok "nothing was written" [ ! -e x ]
 folder
 t 0 'learning 200 points of moons: ddpm, v-prediction, cosine schedule' train moons -n 200 $tiny --dry-run -o x --log x.csv
 ok "a dry run shows settings" has '^train-steps +50$' "$out"
-ok "a dry run shows the size" has '^weights +206$' "$out"
+ok "a dry run shows the size" has '^weights +270$' "$out"
 t 2 '--seeds cannot go with --dry-run' train moons -n 200 $tiny --dry-run --seeds 2 -q
 leaves ''
 
 t 0 'next: diffuse sample a.safetensors' train moons -n 200 $tiny -o a.safetensors --log a.csv
 ok "what is left at step T" has 'signal left at step T: alpha-bar 2\.7' "$err"
-ok "what was written" has 'wrote a.safetensors: 206 weights, 50 steps, loss [0-9.]+, ' "$err"
+ok "what was written" has 'wrote a.safetensors: 270 weights, 50 steps, loss [0-9.]+ of averaged targets, ' "$err"
 ok "no progress without a terminal" no has 'points/s' "$err"
 ok "columns of the log" has '^step,loss,gradient_norm,lr$' a.csv
 ok "steps of the log" is "$(cut -d, -f1 a.csv | tr '\n' ' ')" 'step 20 40 50 '

@@ -102,9 +102,11 @@ int main(int count, char **arguments)
     const double kl = kl_of("geometric.safetensors", 4000);
     claim("vdm", "KL(truth || model), nats", "<= 0.05", text("%.4f", kl), kl <= 0.05);
 
-    type("$D train swissroll -q -f --method vdm --point-features raw -o raw.safetensors");
-    const double raw = kl_of("raw.safetensors", 2000);
-    claim("vdm", "KL without Fourier features of the points", "more", text("%.3f", raw), raw > 1.5 * kl);
+    type("$D train swissroll -q -f --method vdm --train-steps 2500 -o waves.safetensors && "
+         "$D train swissroll -q -f --method vdm --train-steps 2500 --point-features raw -o raw.safetensors");
+    const double waves = kl_of("waves.safetensors", 2000), raw = kl_of("raw.safetensors", 2000);
+    claim("vdm", "KL after 2,500 steps without Fourier features of the points, and with", "more than 1.5 times",
+          text("%.3f, %.3f", raw, waves), raw > 1.5 * waves);
 
     type("$D data swissroll -n 4000 --seed 77 -q -f -o points.csv && "
          "$D likelihood geometric.safetensors points.csv --bound --steps 1000 --timestep-spacing trailing "
