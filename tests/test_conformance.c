@@ -196,7 +196,7 @@ static void check_moments(trial t)
 
 enum { SETTINGS_MOST = 32, LINE = 120 };
 
-/* The defaults, and every other value of every choice and flag. */
+/* The defaults, and every other value of every choice and flag that can stand alone. */
 static size_t list_settings(char lines[SETTINGS_MOST][LINE], const df_sampler *sampler)
 {
     size_t count = 1;
@@ -204,7 +204,10 @@ static size_t list_settings(char lines[SETTINGS_MOST][LINE], const df_sampler *s
     for (const df_option *o = sampler->options; o && o->name; o++) {
         if (o->kind == DF_FLAG && count < SETTINGS_MOST) snprintf(lines[count++], LINE, "%s=yes", o->name);
         for (const char *const *c = o->choices; o->kind == DF_CHOICE && *c && count < SETTINGS_MOST; c++)
-            if (!o->value || strcmp(*c, o->value) != 0) snprintf(lines[count++], LINE, "%s=%s", o->name, *c);
+            if (!o->value || strcmp(*c, o->value) != 0) {
+                snprintf(lines[count], LINE, "%s=%s", o->name, *c);
+                count += !sampler->check || sampler->check(options_of(sampler, lines[count]), 2, &error) == DF_OK;
+            }
     }
     CHECK(count < SETTINGS_MOST);
     return count;

@@ -59,6 +59,10 @@ static void answer(const void *self, const df_question *question, const df_answe
         out->x0[i] = m + level.alpha * square(g->s) * off;
         out->eps[i] = level.sigma * off;
         if (question->x[i - i % DIM] == g->poison) out->x0[i] = out->eps[i] = g->answer;
+        if (!out->log_variance) continue;
+        const df_step_back back = df_step_between(level, *question->to);
+        const double left = square(g->s * level.sigma) / variance_at(g, level);
+        out->log_variance[i] = df_log(back.small + square(back.of_x0) * left);
     }
 }
 
@@ -74,6 +78,7 @@ static df_denoiser denoiser_of(const gaussian *g)
                          .least = df_level_from_ratio(1e-6),
                          .most = {0, 1},
                          .independent = true,
+                         .knows_variance = true,
                          .self = g,
                          .scratch = no_scratch,
                          .answer = answer};

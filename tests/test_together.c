@@ -65,10 +65,13 @@ static bool adds_noise(const df_sampler *sampler, const char *options)
 }
 
 /* Why the pair must be refused: a word of the message; NULL: it must run. */
-static const char *obstacle(const df_denoiser *denoiser, const df_sampler *sampler, const char *options)
+static const char *obstacle(const df_denoiser *denoiser, const df_sampler *sampler, const char *options,
+                            const void *values)
 {
+    const bool learned = sampler->needs_variance && sampler->needs_variance(values);
     if (!denoiser->independent && adds_noise(sampler, options)) return "coupled";
-    if (strstr(options, "=learned") && !denoiser->knows_variance) return "variance";
+    if (learned && !denoiser->knows_variance) return "variance";
+    if (strcmp(options, "factor=start") == 0) return "observed"; /* for which there is nothing here to observe */
     return NULL;
 }
 
@@ -99,7 +102,7 @@ static void check_pair(const df_model *model, const df_sampler *sampler, const c
     df_sampling sampling = {.denoiser = &denoiser, .sampler = sampler, .options = options, .levels = levels,
                             .steps = STEPS};
     const df_status status = df_sampling_init(&sampling, arena, &error);
-    const char *reason = obstacle(&denoiser, sampler, assignments);
+    const char *reason = obstacle(&denoiser, sampler, assignments, options);
     if (reason || (status == DF_USAGE && !(levels[0].alpha > 0))) {
         CHECK(status == DF_USAGE && strstr(error.message, reason ? reason : "pure noise") != NULL);
         refused++;

@@ -58,6 +58,8 @@ typedef struct df_objective {
     /* How many numbers it remembers between steps, in learning->state (0 at first), stored in checkpoints. */
     size_t (*state_size)(const df_network *network, const void *options, const df_schedule *schedule);
     bool keeps_state; /* a finished model holds it, too */
+    /* How many numbers `block` needs to work in, learning->room. */
+    size_t (*room)(const df_network *network, const df_schedule *schedule);
     /* Instead of the weighted squared error: the summed loss of n prepared examples. Adds `share` times its gradient
      * to d_parameters, unless NULL. */
     double (*block)(df_learning *learning, const df_weights *weights, size_t n, double share, df_real *d_parameters);
@@ -98,6 +100,7 @@ struct df_learning {
     /* reserved by df_learning_init */
     double *losses;      /* of the blocks that are worked on together */
     df_real *state;      /* (objective->state_size) */
+    double *room;        /* (objective->room) */
     df_pass pass;
     df_real *x, *d_output, *labels;
     /* The block at hand: noised points as the network sees them are in x:(n, dim). */

@@ -20,6 +20,7 @@ typedef struct df_paper {
 
 /* To add a paper: write src/ROOM/key.c from its neighbour, add X(key) here and [key] to REFERENCES.md. */
 #define DF_PAPERS(X) \
+    X(dpm2015)       \
     X(ncsn)          \
     X(ddpm)          \
     X(ddim)          \

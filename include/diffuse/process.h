@@ -21,7 +21,8 @@ double df_log_ratio(df_level level);
 void df_add_noise(double *x, df_level level, const double *x0, const double *eps, size_t count);
 
 enum df_beta_schedule {
-    DF_BETA_LINEAR, DF_BETA_SCALED_LINEAR, DF_BETA_COSINE, DF_BETA_SUB_VP, DF_BETA_GEOMETRIC, DF_BETA_FLOW, DF_BETA_GVP
+    DF_BETA_LINEAR, DF_BETA_SCALED_LINEAR, DF_BETA_COSINE, DF_BETA_HARMONIC, DF_BETA_SUB_VP, DF_BETA_GEOMETRIC,
+    DF_BETA_FLOW, DF_BETA_GVP
 };
 
 typedef struct df_schedule_config {
@@ -45,6 +46,7 @@ typedef struct df_schedule {
 /*   linear         beta_t from beta_start to beta_end                          Ho et al., 2006.11239, section 4
  *   scaled-linear  sqrt(beta_t) linear                                         Rombach et al., 2112.10752
  *   cosine         alpha^2 = f(t)/f(0), f = cos^2((t/T + .008)/1.008 pi/2)     Nichol & Dhariwal, 2102.09672, eq. 17
+ *   harmonic       beta_t = 1/(T - t + 1), alpha^2 = 1 - t/T                   Sohl-Dickstein et al., 1503.03585, 2.4.1
  *   sub-vp         sigma = 1 - alpha^2 with the alpha of linear                Song et al., 2011.13456, eq. 29
  *   geometric      sigma/alpha from sigma_start to sigma_end, equal ratios     Song & Ermon, 1907.05600
  *   flow           sigma/alpha = u/(1 - u), u = t/(T + 1): straight lines      Lipman et al., 2210.02747

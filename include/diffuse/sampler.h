@@ -60,6 +60,8 @@ typedef struct df_sampler {
     size_t memory;           /* arrays of its own that it needs; at most DF_SAMPLER_MEMORY */
     bool (*needs_variance)(const void *options); /* with these options it asks for log_variance; NULL: never */
     bool (*needs_signal)(const void *options);   /* with these options it cannot start from pure noise; NULL: it can */
+    /* Refuses options that make no sense together or for points of so many columns; NULL: any do. */
+    df_status (*check)(const void *options, size_t dim, df_error *error);
     /* Finds out once, before any sample is made, what holds for all of them: fills pilot:(steps + 1), which may be
      * anything. x:(DF_PILOT_ROWS, dim) are starts at levels[0], always the same for a seed; walk lends its rooms for
      * up to DF_ROWS of them at a time. NULL: nothing to find out. */

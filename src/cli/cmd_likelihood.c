@@ -1,6 +1,7 @@
 /* cmd_likelihood.c -- `diffuse likelihood`: how probable points are under a model, in nats. */
 #include "cli.h"
 
+#include "diffuse/random.h"
 #include "diffuse/subject.h"
 
 #include <math.h>
@@ -217,6 +218,57 @@ static df_status write_terms(const request *q, const df_bound *bound, double pri
     return status;
 }
 
+/* What 1503.03585 reports, in bits a point of scaled data. k: the mean bound on ln p; null: that of ln N(x; 0, I). */
+static void say_k(const request *q, const char *of, double k, double null)
+{
+    const double ln2 = 0.69314718055994530942;
+    say(&q->out, "  %-34s K %9.5f  K - L_null %9.5f bits\n", of, k / ln2, (k - null) / ln2);
+}
+
+/* The exact law of scaled points, when the subject is that of a shape or learned one; else count is 0. */
+static df_status find_truth(df_mixture *truth, const request *q, df_arena *arena, df_error *error)
+{
+    double noise;
+    df_reference reference;
+    const df_subject *s = &q->subject;
+    const char *shape = learned_shape(&noise, s);
+    *truth = s->mixture;
+    if (!s->is_model || !shape) return DF_OK;
+    for (size_t i = 1; i < s->dim; i++)
+        if (s->transform.scale[i] != s->transform.scale[0]) return DF_OK;
+    DF_TRY(df_reference_load(&reference, arena, shape, noise, 0, error));
+    if (!reference.has_density || reference.dim != s->dim) return DF_OK;
+    return df_mixture_scaled(truth, arena, &reference.mixture, s->transform.mean, s->transform.scale[0], error);
+}
+
+/* K as it is, and with the first step tied to the forward kernel, N(x0; alpha x1, sigma^2), as 1503.03585 has it;
+ * beside each what it cannot exceed: minus the entropy of the data, and of the data after the first step of noise. */
+static df_status say_all_k(const request *q, const df_bound *bound, double mean, double decoder, df_arena *arena,
+                           df_error *error)
+{
+    const size_t dim = q->subject.dim, rows = q->table.rows;
+    const df_level first = bound->levels[bound->steps - 1];
+    const double s2 = first.sigma * first.sigma, n = (double)rows;
+    double null = 0, square = 0, clean = 0, noised = 0, *x;
+    df_mixture truth;
+    DF_NEW(arena, x, rows * dim, error);
+    DF_TRY(find_truth(&truth, q, arena, error));
+    df_normal_rows(x, rows, dim, (df_place){.seed = bound->seed, .purpose = DF_FOR_MEASURE});
+    df_add_noise(x, first, q->x, x, rows * dim);
+    for (size_t r = 0; r < rows; r++) {
+        null += df_log_gaussian(q->x + r * dim, dim, 1) / n;
+        for (size_t i = r * dim; i < (r + 1) * dim; i++) square += q->x[i] * q->x[i] / n;
+        if (truth.count) noised += df_mixture_log_density(&truth, first.alpha, first.sigma, x + r * dim) / n;
+        if (truth.s > 0) clean += df_mixture_log_density(&truth, 1, 0, q->x + r * dim) / n;
+    }
+    const double tied = 0.5 * ((double)dim * (df_log(2 * DF_PI * s2) + first.alpha * first.alpha) + s2 * square);
+    say_k(q, "this chain, scaled", mean, null);
+    if (truth.s > 0) say_k(q, "  at most, by the data", clean, null);
+    say_k(q, "with its first kernel tied", mean + decoder - tied, null);
+    if (truth.count) say_k(q, "  at most, by the data and beta_1", noised, null);
+    return DF_OK;
+}
+
 static df_status run_bound(request *q, df_arena *arena, df_error *error)
 {
     df_level *levels;
@@ -239,7 +291,7 @@ static df_status run_bound(request *q, df_arena *arena, df_error *error)
         q->choice.sampler->name,
         grouped(bound.steps), prior, terms[bound.steps - 1],
         -mean - df_log_volume(&q->subject.transform) - prior - terms[bound.steps - 1]);
-    return DF_OK;
+    return say_all_k(q, &bound, mean + df_log_volume(&q->subject.transform), terms[bound.steps - 1], arena, error);
 }
 
 /* ---- */
@@ -273,7 +325,8 @@ static void help(df_text *out, words typed)
     (void)typed;
     df_text_add(out, "FILE gets the columns of POINTS and log_density, in nats and in the data's units. With --bound\n"
                      "it gets the terms of the bound on -ln p, means over the points, in nats and scaled units: step\n"
-                     "0 is the prior, the last the decoder.\n");
+                     "0 is the prior, the last the decoder. K is the mean bound on ln p, L_null the mean of\n"
+                     "ln N(x; 0, I) (1503.03585), and what K is at most is a mean over the same points.\n");
     help_table(out, "Options", table);
     help_table(out, "Steps of --bound", grid_table);
     help_table(out, "Schedule of exact: and ideal:, for --bound", df_schedule_options);

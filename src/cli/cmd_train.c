@@ -85,6 +85,18 @@ static double seconds(void)
 
 /* ---- words ---- */
 
+/* Of a network that a method brings, only the width is chosen here. */
+static df_status check_own_network(const job *j, df_error *error)
+{
+    static const char *const idle[] = {"layers", "activation", "block", "point-features", "point-waves", "point-scale",
+                                       "level-features", "level-waves", "level-scale", "random-output", NULL},
+        *const asked[] = {"prediction-type", "label", NULL};
+    char purpose[128];
+    snprintf(purpose, sizeof purpose, "the usual network, and method %s brings its own", j->model.objective->name);
+    DF_TRY(refuse_idle(&j->settings.network, idle, purpose, error));
+    return refuse_idle(&j->settings.config, asked, purpose, error);
+}
+
 static df_status check_network_options(const df_settings *given, df_error *error)
 {
     static const char *const of_points[] = {"point-waves", "point-scale", NULL},
@@ -509,7 +521,8 @@ static df_status check(const job *j, df_error *error)
     if (j->own.watch) DF_TRY(check_terminal("train without --watch", error));
     DF_TRY(check_data_options(j->model.config.data, &j->settings.config, error));
     DF_TRY(check_schedule_options(&j->settings.schedule, error));
-    return check_network_options(&j->settings.network, error);
+    return j->model.objective->brings_network ? check_own_network(j, error)
+                                              : check_network_options(&j->settings.network, error);
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)

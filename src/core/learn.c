@@ -25,6 +25,7 @@ df_status df_learning_init(df_learning *l, df_arena *arena, df_error *error)
     if (l->objective->state_size && !l->state)
         DF_NEW(arena, l->state, l->objective->state_size(l->network, l->options, l->schedule), error);
     DF_NEW(arena, l->losses, blocks, error);
+    if (l->objective->room) DF_NEW(arena, l->room, l->objective->room(l->network, l->schedule), error);
     DF_NEW(arena, l->x, size, error);
     DF_NEW(arena, l->labels, rows, error);
     DF_NEW(arena, l->x0, size, error);

@@ -58,6 +58,7 @@ df_status df_sampling_check(const df_sampling *s, df_error *error)
                        "sampler %s with these options cannot start from pure noise, where sigma/alpha is infinite\n"
                        "  try --timestep-spacing karras",
                        s->sampler->name);
+    if (s->sampler->check) DF_TRY(s->sampler->check(s->options, s->denoiser->dim, error));
     return check_levels(s, error);
 }
 

@@ -67,6 +67,9 @@ df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
         DF_NEW(arena, model->state, model->state_size, error);
     }
     const size_t count = model->network.parameter_count;
+    if (count > PARAMETERS_MOST)
+        return df_fail(error, DF_LIMIT, "method %s would have %zu weights here, more than %d", objective->name, count,
+                       PARAMETERS_MOST);
     DF_NEW(arena, model->average, count, error);
     DF_NEW(arena, model->raw, count, error);
     model->denoiser = (df_network_denoiser){

@@ -298,6 +298,15 @@ static df_status check_size(const df_model *model, const df_safetensors *file, d
     return DF_OK;
 }
 
+/* A learned schedule comes from the tensors. */
+static df_status check_levels(const df_schedule *schedule, df_error *error)
+{
+    for (size_t t = 1; t <= schedule->steps; t++)
+        if (!(df_log_ratio(schedule->levels[t - 1]) < df_log_ratio(schedule->levels[t])))
+            return df_fail(error, DF_INPUT, "its learned schedule has no more noise at step %zu than before it", t);
+    return DF_OK;
+}
+
 static df_status read_model(df_model *model, const df_safetensors *file, df_arena *arena, df_error *error)
 {
     const char *schema, *kind;
@@ -328,7 +337,7 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
     }
     DF_TRY(read_tensors(model, file, error));
     df_model_refresh(model);
-    return DF_OK;
+    return check_levels(&model->schedule, error);
 }
 
 df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_error *error)

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-static const char *const schedules[] = {"linear", "scaled-linear", "cosine", "sub-vp", "geometric", "flow", "gvp",
-                                        NULL};
+static const char *const schedules[] = {"linear", "scaled-linear", "cosine", "harmonic", "sub-vp", "geometric",
+                                        "flow", "gvp", NULL};
 
 #define AT(member) .offset = offsetof(df_schedule_config, member)
 
@@ -56,9 +56,12 @@ static double cosine_signal(double place)
 static double beta(const df_schedule_config *c, size_t t)
 {
     const double steps = (double)c->timesteps;
-    const double b = c->beta_schedule == DF_BETA_COSINE
-                         ? 1 - cosine_signal((double)t / steps) / cosine_signal((double)(t - 1) / steps)
-                         : linear_beta(c, t);
+    double b;
+    switch (c->beta_schedule) {
+    case DF_BETA_COSINE: b = 1 - cosine_signal((double)t / steps) / cosine_signal((double)(t - 1) / steps); break;
+    case DF_BETA_HARMONIC: b = 1 / (double)(c->timesteps - t + 1); break;
+    default: b = linear_beta(c, t);
+    }
     return b < BETA_MOST ? b : BETA_MOST;
 }
 
@@ -110,10 +113,12 @@ static df_level level_without_betas(const df_schedule_config *c, size_t t)
 static df_status check_schedule(const df_schedule_config *c, df_error *error)
 {
     if (c->zero_terminal_snr && !(has_betas(c) && c->beta_schedule != DF_BETA_SUB_VP))
-        return df_fail(error, DF_USAGE, "--zero-terminal-snr is for the schedules linear, scaled-linear and cosine");
+        return df_fail(error, DF_USAGE,
+                       "--zero-terminal-snr is for the schedules linear, scaled-linear, cosine and harmonic");
     if (c->zero_terminal_snr && c->timesteps < 2)
         return df_fail(error, DF_USAGE, "--zero-terminal-snr needs at least 2 timesteps");
-    if (has_betas(c) && c->beta_schedule != DF_BETA_COSINE && !(c->beta_start <= c->beta_end))
+    const bool by_ends = has_betas(c) && c->beta_schedule != DF_BETA_COSINE && c->beta_schedule != DF_BETA_HARMONIC;
+    if (by_ends && !(c->beta_start <= c->beta_end))
         return df_fail(error, DF_USAGE, "--beta-start %g is above --beta-end %g; noise must grow with t",
                        c->beta_start, c->beta_end);
     if (c->beta_schedule == DF_BETA_GEOMETRIC && !(c->timesteps == 1 || c->sigma_start < c->sigma_end))
