@@ -170,8 +170,32 @@ static double gelu_formula(double z)
     return z * erfc(-z * sqrt(0.5)) / 2;
 }
 
+/* phi'' by differences of phi'. */
+static double slope_value(void *self)
+{
+    const activation_rig *rig = self;
+    df_real h, slope = rig->z;
+    rig->activation(&h, &slope, NULL, 1);
+    return (double)slope;
+}
+
+static void check_bend(activation_rig rig, void (*bend)(df_real *z, size_t n))
+{
+    double worst = 0;
+    for (double z = -9.385; z < 10; z += 0.04731) {
+        df_real bent = rig.z = (df_real)z;
+        bend(&bent, 1);
+        slope_question question = {slope_value, &rig, &rig.z};
+        worst = worse(worst, fabs((double)bent - difference(value_at, &question)));
+    }
+    CHECK_NEAR(worst, 0, TOLERANCE);
+}
+
 static void test_activations(void)
 {
+    check_bend((activation_rig){.activation = df_kernels_get()->silu}, df_kernels_get()->silu_bend);
+    check_bend((activation_rig){.activation = df_kernels_get()->gelu}, df_kernels_get()->gelu_bend);
+
     check_activation((activation_rig){.activation = df_kernels_get()->silu}, silu_formula);
     check_activation((activation_rig){.activation = df_kernels_get()->gelu}, gelu_formula);
 }
@@ -410,6 +434,33 @@ static void check_parts_of_backward(network_rig *rig, const df_real *gradient, c
     CHECK_NEAR(largest_difference(alone, gradient, count), 0, ROUNDING * largest(gradient, count));
 }
 
+/* What depends on the output by d_output and on its tangent by the same numbers backwards. */
+static double tangent_value(void *self)
+{
+    network_rig *rig = self;
+    const size_t size = rig->n * rig->network.config.dim;
+    df_real *output_dot = reserve(size, sizeof *output_dot);
+    double value = network_value(rig);
+    df_network_tangent(&rig->network, &rig->weights, &rig->pass, rig->x_dot, output_dot, rig->n);
+    for (size_t i = 0; i < size; i++) value += (double)rig->d_output[size - 1 - i] * (double)output_dot[i];
+    return value;
+}
+
+static void check_tangent_backward(network_rig *rig)
+{
+    const size_t count = rig->network.parameter_count, size = rig->n * rig->network.config.dim;
+    df_real *gradient = reserve(count, sizeof *gradient), *twice = reserve(count, sizeof *twice);
+    df_real *d_output_dot = reserve(size, sizeof *d_output_dot);
+    for (size_t i = 0; i < size; i++) d_output_dot[i] = rig->d_output[size - 1 - i];
+    CHECK(df_pass_keep_tangents(&rig->pass, &rig->network, rig->n, &arena, &error) == DF_OK);
+    tangent_value(rig);
+    for (size_t time = 0; time < 2; time++)
+        df_network_tangent_backward(&rig->network, &rig->weights, &rig->pass, rig->d_output, d_output_dot,
+                                    time ? twice : gradient, rig->n);
+    CHECK(same(twice, gradient, count));
+    check_gradient(gradient, rig->parameters, count, tangent_value, rig);
+}
+
 static void check_network(df_network_config config)
 {
     const int failed = checks_failed;
@@ -426,6 +477,7 @@ static void check_network(df_network_config config)
     check_gradient(gradient, rig.parameters, count, network_value, &rig);
     check_gradient(d_x, rig.x, size, network_value, &rig);
     check_network_tangent(rig, output_dot);
+    check_tangent_backward(&rig);
     if (checks_failed > failed)
         fprintf(stderr,
                 "  in a network of %zu columns, hidden %d, layers %d, activation %d, block %d, points %d, "

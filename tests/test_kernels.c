@@ -381,12 +381,24 @@ static bool product_equals_scalar(const df_kernels *kernels, size_t n)
     return equal;
 }
 
+static bool bend_equals(void (*bend)(df_real *z, size_t n), void (*scalar)(df_real *z, size_t n), size_t n)
+{
+    df_real *got = wide_array(n, 15), *want = wide_array(n, 15);
+    bend(got, n);
+    scalar(want, n);
+    const bool equal = same(got, want, n);
+    free(got), free(want);
+    return equal;
+}
+
 static void test_functions(void)
 {
     const df_kernels *scalar = df_kernels_named("scalar");
     for (size_t l = 0; l < LENGTHS; l++) {
         CHECK_SETS(kernels, activation_equals(kernels->silu, scalar->silu, lengths[l], l));
         CHECK_SETS(kernels, activation_equals(kernels->gelu, scalar->gelu, lengths[l], l));
+        CHECK_SETS(kernels, bend_equals(kernels->silu_bend, scalar->silu_bend, lengths[l]));
+        CHECK_SETS(kernels, bend_equals(kernels->gelu_bend, scalar->gelu_bend, lengths[l]));
         CHECK_SETS(kernels, product_equals_scalar(kernels, lengths[l]));
     }
 }

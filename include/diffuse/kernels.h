@@ -22,6 +22,10 @@ typedef struct df_kernels {
     void (*silu)(df_real *h, df_real *z, const df_real *from, size_t n);
     void (*gelu)(df_real *h, df_real *z, const df_real *from, size_t n);
 
+    /* phi''(z) replaces z. */
+    void (*silu_bend)(df_real *z, size_t n);
+    void (*gelu_bend)(df_real *z, size_t n);
+
     /* y *= x. */
     void (*multiply)(df_real *y, const df_real *x, size_t n);
 

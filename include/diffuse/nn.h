@@ -25,7 +25,7 @@ void df_linear_forward(df_real *y, const df_real *x, const df_linear *layer, siz
 /* start:(n, inputs) may be d_x, or NULL for zeros. */
 void df_linear_backward(df_real *d_x, const df_real *start, const df_real *d_y, const df_linear *layer, size_t n,
                         const df_kernels *kernels);
-/* Rows first .. first + count - 1 of d_weight and d_bias, added to what is there or not. */
+/* Rows first .. first + count - 1 of d_weight and d_bias, which may be NULL, added to what is there or not. */
 void df_linear_gradient(df_real *d_weight, df_real *d_bias, bool add, const df_real *d_y, const df_real *x,
                         const df_linear *layer, size_t first, size_t count, size_t n, const df_kernels *kernels);
 void df_linear_tangent(df_real *y_dot, const df_real *x_dot, const df_linear *layer, size_t n,
@@ -127,10 +127,17 @@ typedef struct df_pass {
     df_real *output;        /* (rows, outputs) */
     df_real *d_h, *work;    /* (rows, hidden) */
     df_real *d_features;    /* (rows, features) */
+    /* with df_pass_keep_tangents */
+    df_real *h_dot, *z_dot; /* per hidden layer (rows, hidden) */
+    df_real *d_h_dot, *d_z_dot, *bend; /* (rows, hidden) */
 } df_pass;
 
 df_status df_pass_init(df_pass *pass, const df_network *network, size_t rows, df_arena *arena,
                        df_error *error) DF_MUST_CHECK;
+
+/* Makes room in a pass for df_network_tangent_backward. */
+df_status df_pass_keep_tangents(df_pass *pass, const df_network *network, size_t rows, df_arena *arena,
+                                df_error *error) DF_MUST_CHECK;
 
 /* The rows of a pass from row `first` on. */
 df_pass df_pass_from(const df_pass *pass, const df_network *network, size_t first);
@@ -157,6 +164,11 @@ void df_network_label_gradient(const df_network *network, const df_pass *pass, d
  * same rows. */
 void df_network_tangent(const df_network *network, const df_weights *weights, const df_pass *pass, const df_real *x_dot,
                         df_real *output_dot, size_t n);
+
+/* Forward over reverse: adds to d_parameters the gradient of what depends on the output by d_output and on output_dot
+ * by d_output_dot, both (n, outputs). After tangent on the same rows of a pass that keeps tangents, once or more. */
+void df_network_tangent_backward(const df_network *network, const df_weights *weights, const df_pass *pass,
+                                 const df_real *d_output, const df_real *d_output_dot, df_real *d_parameters, size_t n);
 
 /* ---- nn/adam.c:  Adam with decoupled weight decay (Kingma & Ba 1412.6980; Loshchilov & Hutter 1711.05101) ---- */
 

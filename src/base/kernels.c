@@ -247,6 +247,25 @@ static void gelu(df_real *restrict h, df_real *restrict z, const df_real *restri
     ACTIVATE(gelu_of);
 }
 
+/* s (1 - s) (2 + z (1 - 2 s)) */
+static void silu_bend(df_real *restrict z, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const df_real s = df_real_sigmoid(z[i]);
+        z[i] = s * (1 - s) * (2 + z[i] * (1 - 2 * s));
+    }
+}
+
+/* P' (2 - z^2) */
+static void gelu_bend(df_real *restrict z, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        df_real density;
+        df_real_normal_tail(df_real_abs(z[i]), &density);
+        z[i] = density * (2 - z[i] * z[i]);
+    }
+}
+
 static void multiply(df_real *restrict y, const df_real *restrict x, size_t n)
 {
     for (size_t i = 0; i < n; i++) y[i] *= x[i];
@@ -458,7 +477,8 @@ static void gather(df_real *restrict sums, const df_real *restrict nodes, size_t
 
 extern const df_kernels SET_NAME(DF_SET);
 const df_kernels SET_NAME(DF_SET) = {
-    .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .multiply = multiply,
+    .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .silu_bend = silu_bend,
+    .gelu_bend = gelu_bend, .multiply = multiply,
     .waves = waves, .transpose = transpose, .squares = squares, .adam = adam, .average = average,
     .terms = terms, .weights = weights, .moment = moment,
     .gather = gather,

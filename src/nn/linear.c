@@ -27,10 +27,9 @@ void df_linear_gradient(df_real *d_weight, df_real *d_bias, bool add, const df_r
     const size_t in = layer->inputs, out = layer->outputs;
     const df_real one = 1;
     d_weight += first * in;
-    d_bias += first;
     d_y += first;
     kernels->gemm(d_weight, in, add ? d_weight : NULL, in, d_y, 1, out, x, in, count, in, n);
-    kernels->gemm(d_bias, out, add ? d_bias : NULL, out, &one, 0, 0, d_y, out, 1, count, n);
+    if (d_bias) kernels->gemm(d_bias + first, out, add ? d_bias + first : NULL, out, &one, 0, 0, d_y, out, 1, count, n);
 }
 
 void df_linear_tangent(df_real *y_dot, const df_real *x_dot, const df_linear *layer, size_t n,

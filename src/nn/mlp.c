@@ -219,13 +219,32 @@ df_status df_pass_init(df_pass *pass, const df_network *network, size_t rows, df
     return DF_OK;
 }
 
+df_status df_pass_keep_tangents(df_pass *pass, const df_network *network, size_t rows, df_arena *arena,
+                                df_error *error)
+{
+    const size_t hidden = rows * network->config.hidden, layers = network->linears - 1;
+    DF_NEW(arena, pass->h_dot, layers * hidden, error);
+    DF_NEW(arena, pass->z_dot, layers * hidden, error);
+    DF_NEW(arena, pass->d_h_dot, hidden, error);
+    DF_NEW(arena, pass->d_z_dot, hidden, error);
+    DF_NEW(arena, pass->bend, hidden, error);
+    return DF_OK;
+}
+
 df_pass df_pass_from(const df_pass *pass, const df_network *network, size_t first)
 {
     const size_t hidden = first * network->config.hidden, features = first * network->features;
-    return (df_pass){.features = pass->features + features, .layer = pass->layer, .h = pass->h + hidden,
+    df_pass from = {.features = pass->features + features, .layer = pass->layer, .h = pass->h + hidden,
                      .slope = pass->slope + hidden, .output = pass->output + first * network->outputs,
                      .d_h = pass->d_h + hidden, .work = pass->work + hidden,
                      .d_features = pass->d_features + features};
+    if (!pass->h_dot) return from;
+    from.h_dot = pass->h_dot + hidden;
+    from.z_dot = pass->z_dot + hidden;
+    from.d_h_dot = pass->d_h_dot + hidden;
+    from.d_z_dot = pass->d_z_dot + hidden;
+    from.bend = pass->bend + hidden;
+    return from;
 }
 
 static bool adds_input(const df_network *network, size_t layer)
@@ -336,19 +355,57 @@ void df_network_tangent(const df_network *network, const df_weights *weights, co
         df_embedding_tangent(pass->d_features + offset, x_dot + p, dim, pass->features + offset, row, &points, n);
     }
     const df_real *input = pass->d_features;
-    df_real *h_dot = pass->d_h, *phi_dot = pass->work;
     for (size_t l = 0; l + 1 < network->linears; l++) {
         const df_linear layer = linear(network, weights, l);
-        df_linear_tangent(phi_dot, input, &layer, n, kernels);
-        kernels->multiply(phi_dot, pass->slope + l * pass->layer, size);
-        if (adds_input(network, l)) add(h_dot, phi_dot, size);
-        else {
-            df_real *const other = h_dot;
-            h_dot = phi_dot;
-            phi_dot = other;
-        }
+        df_real *h_dot = pass->h_dot ? pass->h_dot + l * pass->layer : l % 2 ? pass->work : pass->d_h;
+        df_linear_tangent(h_dot, input, &layer, n, kernels);
+        if (pass->z_dot) memcpy(pass->z_dot + l * pass->layer, h_dot, size * sizeof *h_dot);
+        kernels->multiply(h_dot, pass->slope + l * pass->layer, size);
+        if (adds_input(network, l)) add(h_dot, input, size);
         input = h_dot;
     }
     const df_linear last = linear(network, weights, network->linears - 1);
     df_linear_tangent(output_dot, input, &last, n, kernels);
+}
+
+/* h = phi(z), h_dot = phi'(z) z_dot:   d_z = phi' d_h + phi'' z_dot d_h_dot,   d_z_dot = phi' d_h_dot
+ * Layer l's d_z and d_z_dot become pass->work and pass->d_z_dot. */
+static void activation_backward(const df_network *network, const df_linear *layer, const df_pass *pass,
+                                const df_real *input, size_t l, size_t n)
+{
+    const df_kernels *kernels = network->kernels;
+    const size_t size = n * network->config.hidden;
+    const df_real *slope = pass->slope + l * pass->layer;
+    df_linear_forward(pass->bend, input, layer, n, kernels);
+    (network->config.activation == DF_SILU ? kernels->silu_bend : kernels->gelu_bend)(pass->bend, size);
+    kernels->multiply(pass->bend, pass->z_dot + l * pass->layer, size);
+    kernels->multiply(pass->bend, pass->d_h_dot, size);
+    memcpy(pass->work, pass->d_h, size * sizeof *pass->work);
+    kernels->multiply(pass->work, slope, size);
+    add(pass->work, pass->bend, size);
+    memcpy(pass->d_z_dot, pass->d_h_dot, size * sizeof *pass->d_z_dot);
+    kernels->multiply(pass->d_z_dot, slope, size);
+}
+
+void df_network_tangent_backward(const df_network *network, const df_weights *weights, const df_pass *pass,
+                                 const df_real *d_output, const df_real *d_output_dot, df_real *d_parameters, size_t n)
+{
+    const df_kernels *kernels = network->kernels;
+    for (size_t l = network->linears; l-- > 0;) {
+        const df_linear layer = linear(network, weights, l);
+        const df_tensor *w = &network->tensors[2 * l], *b = w + 1;
+        const bool last = l + 1 == network->linears;
+        const df_real *input = l > 0 ? pass->h + (l - 1) * pass->layer : pass->features;
+        const df_real *input_dot = l > 0 ? pass->h_dot + (l - 1) * pass->layer : pass->d_features;
+        if (!last) activation_backward(network, &layer, pass, input, l, n);
+        const df_real *d_z = last ? d_output : pass->work, *d_z_dot = last ? d_output_dot : pass->d_z_dot;
+        df_linear_gradient(d_parameters + w->offset, d_parameters + b->offset, true, d_z, input, &layer, 0,
+                           layer.outputs, n, kernels);
+        df_linear_gradient(d_parameters + w->offset, NULL, true, d_z_dot, input_dot, &layer, 0, layer.outputs, n,
+                           kernels);
+        if (l == 0) return;
+        const bool past = !last && adds_input(network, l);
+        df_linear_backward(pass->d_h, past ? pass->d_h : NULL, d_z, &layer, n, kernels);
+        df_linear_backward(pass->d_h_dot, past ? pass->d_h_dot : NULL, d_z_dot, &layer, n, kernels);
+    }
 }
