@@ -667,7 +667,7 @@ static void check_loss(const char *method, df_prediction prediction, const char 
     const size_t count = rig.network.network.parameter_count;
     df_real *gradient = reserve(count, sizeof *gradient);
     const double loss = df_learning_step(&rig.learning, &rig.network.weights, rig.step, gradient);
-    CHECK(loss > 0 && loss == loss_value(&rig));
+    CHECK(loss != 0 && loss == loss_value(&rig));
     const int failed = checks_failed;
     check_gradient(gradient, rig.network.parameters, count, loss_value, &rig);
     if (checks_failed > failed) fprintf(stderr, "  with %s, prediction %d and %s\n", method, (int)prediction, options);
@@ -679,6 +679,9 @@ static void test_losses(void)
         check_loss("ddpm", prediction, "loss=simple");
         check_loss("ddpm", prediction, "loss=vlb");
         check_loss("iddpm", prediction, "loss=vlb");
+        check_loss("ssm", prediction, "estimator=ssm slices=2 projection=gaussian");
+        check_loss("ssm", prediction, "estimator=ssm-vr");
+        check_loss("ssm", prediction, "estimator=exact");
     }
 }
 

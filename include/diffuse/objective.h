@@ -58,6 +58,7 @@ typedef struct df_objective {
     /* How many numbers it remembers between steps, in learning->state (0 at first), stored in checkpoints. */
     size_t (*state_size)(const df_network *network, const void *options, const df_schedule *schedule);
     bool keeps_state; /* a finished model holds it, too */
+    bool tangents; /* `block` goes back through tangents: learning->pass keeps them */
     /* How many numbers `block` needs to work in, learning->room. */
     size_t (*room)(const df_network *network, const df_schedule *schedule);
     /* Instead of the weighted squared error: the summed loss of n prepared examples. Adds `share` times its gradient

@@ -22,6 +22,7 @@ typedef struct df_paper {
 #define DF_PAPERS(X) \
     X(dpm2015)       \
     X(ncsn)          \
+    X(ssm)           \
     X(ddpm)          \
     X(ddim)          \
     X(score_sde)     \

@@ -20,6 +20,7 @@ df_status df_learning_init(df_learning *l, df_arena *arena, df_error *error)
     const size_t blocks = blocks_together(l), rows = blocks * DF_ROWS, size = rows * l->network->config.dim;
     if (!l->objective->brings_network) {
         DF_TRY(df_pass_init(&l->pass, l->network, rows, arena, error));
+        if (l->objective->tangents) DF_TRY(df_pass_keep_tangents(&l->pass, l->network, rows, arena, error));
         DF_NEW(arena, l->d_output, rows * l->network->outputs, error);
     }
     if (l->objective->state_size && !l->state)
