@@ -88,6 +88,13 @@ enum { LANES = 1, TILE_VECTORS = 4 };
 
 #endif
 
+/* Sums stay in registers only if their loops disappear; clang does not heed the pragma of gcc. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 24")
+#endif
+
 enum { TILE_ROWS = 6, WIDTH = TILE_VECTORS * LANES, DEPTH = 128 };
 
 /* What a tile needs to know of the matrices in kernels.h. */
@@ -107,28 +114,21 @@ static inline __attribute__((always_inline)) void tile(const operands *of, size_
     df_real *c = of->c + i0 * of->c_row;
     const size_t a_row = of->a_row, a_column = of->a_column, b_row = of->b_row;
     vector sum[TILE_ROWS][TILE_VECTORS];
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (size_t j = 0; j < vectors; j++) {
+    UNROLLED for (size_t i = 0; i < rows; i++)
+        UNROLLED for (size_t j = 0; j < vectors; j++) {
             const df_real *from = start + i * of->start_row + j * LANES;
             sum[i][j] = !start ? BROADCAST(0) : j + 1 < vectors || rest == LANES ? LOAD(from) : LOAD_PART(from, rest);
         }
     for (size_t p = 0; p < k; p++, a += a_column, b += b_row) {
         vector right[TILE_VECTORS];
-#pragma GCC unroll 4
-        for (size_t j = 0; j < vectors; j++) right[j] = LOAD(b + j * LANES);
-#pragma GCC unroll 8
-        for (size_t i = 0; i < rows; i++) {
+        UNROLLED for (size_t j = 0; j < vectors; j++) right[j] = LOAD(b + j * LANES);
+        UNROLLED for (size_t i = 0; i < rows; i++) {
             const vector left = BROADCAST(a[i * a_row]);
-#pragma GCC unroll 4
-            for (size_t j = 0; j < vectors; j++) sum[i][j] = FMA(left, right[j], sum[i][j]);
+            UNROLLED for (size_t j = 0; j < vectors; j++) sum[i][j] = FMA(left, right[j], sum[i][j]);
         }
     }
-#pragma GCC unroll 8
-    for (size_t i = 0; i < rows; i++, c += of->c_row)
-#pragma GCC unroll 4
-        for (size_t j = 0; j < vectors; j++)
+    UNROLLED for (size_t i = 0; i < rows; i++, c += of->c_row)
+        UNROLLED for (size_t j = 0; j < vectors; j++)
             if (j + 1 < vectors || rest == LANES) STORE(c + j * LANES, sum[i][j]);
             else STORE_PART(c + j * LANES, rest, sum[i][j]);
 }
