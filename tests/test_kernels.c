@@ -543,9 +543,27 @@ static void test_updates(void)
     }
 }
 
+/* ---- peak ---- */
+
+static bool counts_rounds(const df_kernels *kernels)
+{
+    df_real sum[DF_PEAK_SUMS + 1];
+    for (size_t i = 0; i <= DF_PEAK_SUMS; i++) sum[i] = (df_real)i;
+    const size_t count = kernels->peak(sum, 3, 5, 7);
+    for (size_t i = 0; i <= DF_PEAK_SUMS; i++)
+        if (sum[i] != (df_real)i + (i < count ? 7 * 3 * 5 : 0)) return false;
+    return count > 0 && count <= DF_PEAK_SUMS;
+}
+
+static void test_peak(void)
+{
+    CHECK_SETS(kernels, counts_rounds(kernels));
+}
+
 int main(void)
 {
     test_names();
+    test_peak();
     test_gemm();
     test_gemm_starts();
     test_gemm_without_terms();

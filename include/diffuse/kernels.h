@@ -18,6 +18,10 @@ typedef struct df_kernels {
     void (*gemm)(df_real *c, size_t c_row, const df_real *start, size_t start_row, const df_real *a, size_t a_row,
                  size_t a_column, const df_real *b, size_t b_row, size_t m, size_t n, size_t k);
 
+    /* What a core can do at most, on registers alone: sum[i] += a b, `rounds` times one fused multiply-add each, in as
+     * many sums as a tile of gemm has. Returns how many, at most DF_PEAK_SUMS. */
+    size_t (*peak)(df_real *sum, df_real a, df_real b, size_t rounds);
+
     /* h = from + phi(z), and phi'(z) replaces z. from may be h, or NULL for zeros. */
     void (*silu)(df_real *h, df_real *z, const df_real *from, size_t n);
     void (*gelu)(df_real *h, df_real *z, const df_real *from, size_t n);
@@ -65,7 +69,7 @@ typedef struct df_kernels {
                    const df_real *centre);
 } df_kernels;
 
-enum { DF_NODES = 64 };
+enum { DF_NODES = 64, DF_PEAK_SUMS = 384 };
 
 /* The set named by the environment variable DIFFUSE_SIMD if this machine can run it, or else the best it can: never
  * NULL, and chosen once. The program refuses other names before it gets here. */

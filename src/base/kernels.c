@@ -203,6 +203,18 @@ static void gemm(df_real *c, size_t c_row, const df_real *start, size_t start_ro
     if (n > 0) edge(of, m, n, k);
 }
 
+static size_t peak(df_real *sum, df_real a, df_real b, size_t rounds)
+{
+    enum { CHAINS = TILE_ROWS * TILE_VECTORS };
+    const vector left = BROADCAST(a), right = BROADCAST(b);
+    vector chain[CHAINS];
+    UNROLLED for (size_t i = 0; i < CHAINS; i++) chain[i] = LOAD(sum + i * LANES);
+    for (; rounds > 0; rounds--)
+        UNROLLED for (size_t i = 0; i < CHAINS; i++) chain[i] = FMA(left, right, chain[i]);
+    UNROLLED for (size_t i = 0; i < CHAINS; i++) STORE(sum + i * LANES, chain[i]);
+    return CHAINS * LANES;
+}
+
 #ifdef DF_DOUBLE
 #define SQRT(x) sqrt(x)
 #else
@@ -477,7 +489,7 @@ static void gather(df_real *restrict sums, const df_real *restrict nodes, size_t
 
 extern const df_kernels SET_NAME(DF_SET);
 const df_kernels SET_NAME(DF_SET) = {
-    .name = SET_TEXT(DF_SET), .gemm = gemm, .silu = silu, .gelu = gelu, .silu_bend = silu_bend,
+    .name = SET_TEXT(DF_SET), .gemm = gemm, .peak = peak, .silu = silu, .gelu = gelu, .silu_bend = silu_bend,
     .gelu_bend = gelu_bend, .multiply = multiply,
     .waves = waves, .transpose = transpose, .squares = squares, .adam = adam, .average = average,
     .terms = terms, .weights = weights, .moment = moment,
