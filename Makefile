@@ -77,6 +77,9 @@ papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained m
 quality: diffuse              ## KL against seconds of training, and the same in PyTorch where it is installed (minutes)
 	@sh tests/quality.sh $(B)/diffuse
 
+bench: diffuse $(B)/tests/bench  ## how fast this machine is with it, and PyTorch where it is installed (minutes)
+	@sh tests/bench.sh $(B)/tests/bench $(B)/diffuse
+
 demo: diffuse                 ## train on a swiss roll, sample it, draw it; the result is in build/demo
 	@sh tests/demo.sh $(B)/demo
 
@@ -105,6 +108,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib test quality gallery papers demo asan tsan double valgrind unit clean help diffuse
+.PHONY: lib test bench quality gallery papers demo asan tsan double valgrind unit clean help diffuse
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)
