@@ -21,15 +21,16 @@ helps() {
 }
 output='-o -f -q --output --force --quiet'
 common="--threads $output"
+parts='--shard --range'
 grid='--steps --timestep-spacing --sigma-min --sigma-max --rho'
 schedule='--beta-schedule -T --timesteps --beta-start --beta-end --betas-as-given --shift --zero-terminal-snr'
-helps data "-n --points --noise --labels -s --seed $common"
-helps noise "-t --t --frames -n --points --noise --scale --columns -s --seed $schedule $common"
+helps data "-n --points --noise --labels -s --seed $parts $common"
+helps noise "-t --t --frames -n --points --noise --scale --columns -s --seed $parts $schedule $common"
 helps train "--preset --resume --log --save-every --seeds --time-limit --dry-run --data -n --points --noise --columns --scale
     --holdout --method --prediction-type --target --teacher --label --train-steps --batch-size --lr --lr-schedule --warmup --adam-beta1 --adam-beta2
     --adam-epsilon --weight-decay --clip-grad-norm --ema-decay --log-every -s --seed $schedule --hidden --layers --activation
     --block --point-features --point-waves --point-scale --level-features --level-waves --level-scale --random-output --loss $common"
-helps sample "-n --points --sampler -s --seed --trajectory --frames --print-steps $grid --eta --sigma-hat $common"
+helps sample "-n --points --sampler -s --seed --trajectory --frames --print-steps $parts $grid --eta --sigma-hat $common"
 helps encode "$grid $common"
 helps decode "$grid $common"
 helps interpolate "--from --to -n --points $grid $common"

@@ -52,6 +52,7 @@ rm -f "$build"/*.count
     part bits sh tests/bits.sh "$build/bits"
     part references sh tests/references.sh "$program"
     part threads sh tests/threads.sh "$program"
+    part shards sh tests/shards.sh "$program"
 } &
 part cli sh tests/cli.sh "$program"
 part pictures sh tests/pictures.sh "$program"
@@ -62,7 +63,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references threads cli pictures pages exact readme claims; do
+for name in layers headers unit double bits references threads shards cli pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done

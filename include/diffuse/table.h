@@ -30,6 +30,8 @@ df_status df_table_read(df_table *table, df_arena *arena, const char *path, cons
 df_status df_table_parse(df_table *table, df_arena *arena, const char *path, char *bytes, size_t size,
                          const char *columns, df_error *error) DF_MUST_CHECK;
 
+bool df_table_is_npy(const char *path);
+
 /* Writes a table row by row, CSV or NPY by the name's ending. */
 typedef struct df_table_writer {
     df_output output;
@@ -38,7 +40,8 @@ typedef struct df_table_writer {
     uint64_t rows_promised, rows_written;
 } df_table_writer;
 
-/* `rows` must be known for NPY and is checked on close for both. `names`: one a column. */
+/* `rows` must be known for NPY and is checked on close for both. `names`: one a column; NULL: a CSV without header,
+ * which continues another. */
 df_status df_table_open(df_table_writer *writer, const char *path, bool overwrite, size_t columns,
                         const char *const *names, uint64_t rows, df_error *error) DF_MUST_CHECK;
 

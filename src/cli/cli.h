@@ -83,6 +83,27 @@ const char *grouped(uint64_t count);
 /* "1 point", "2,000 points", in the same buffers. */
 const char *plural(uint64_t count, const char *noun);
 
+/* ---- slice.c: a part of a result's rows, so that many machines can share the work ---- */
+
+/* The files of all slices, joined in order, are the file of the whole: the slice with row 0 has the header. */
+typedef struct slice_options {
+    const char *shard, *range;
+} slice_options;
+
+extern const df_option slice_table[];
+
+typedef struct slice {
+    uint64_t first, end; /* rows first .. end - 1, perhaps none */
+    bool whole;          /* neither --shard nor --range was given */
+} slice;
+
+/* What --shard or --range choose of `rows` rows. */
+df_status choose_slice(slice *chosen, const slice_options *typed, uint64_t rows, const output_options *to,
+                       df_error *error) DF_MUST_CHECK;
+
+/* The header of that slice: `names`, or NULL for none. */
+const char *const *slice_names(const slice *chosen, const char *const *names);
+
 /* ---- film.c ---- */
 
 /* The first points of a sampling on their way, in scaled units. */

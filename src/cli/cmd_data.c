@@ -52,14 +52,14 @@ static void make_block(void *self, size_t thread, size_t block)
     df_cloud_points(c->cloud, c->seed, c->first + done, n, c->x + 2 * done, c->labels + done);
 }
 
-static df_status write_points(df_table_writer *writer, const df_cloud *cloud, const options *o, df_team *team,
-                              df_error *error)
+static df_status write_points(df_table_writer *writer, const df_cloud *cloud, const options *o, const slice *chosen,
+                              df_team *team, df_error *error)
 {
     static double x[CHUNK * 2], rows[CHUNK * 3];
     static int labels[CHUNK];
-    for (uint64_t done = 0; done < o->points; done += CHUNK) {
-        const size_t n = o->points - done < CHUNK ? (size_t)(o->points - done) : CHUNK;
-        chunk c = {cloud, o->seed, done, n, x, labels};
+    for (uint64_t first = chosen->first; first < chosen->end; first += CHUNK) {
+        const size_t n = chosen->end - first < CHUNK ? (size_t)(chosen->end - first) : CHUNK;
+        chunk c = {cloud, o->seed, first, n, x, labels};
         df_team_each(team, (n + BLOCK - 1) / BLOCK, make_block, &c);
         if (!o->labels) {
             DF_TRY(df_table_write(writer, x, n, error));
@@ -78,14 +78,18 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 {
     static const char *const names[] = {"x", "y", "label"};
     options o;
+    slice_options typed_slice;
     output_options out;
-    df_settings own = {.table = table, .values = &o}, output = {.table = work_table, .values = &out};
-    df_settings *const list[] = {&own, &output, NULL};
+    df_settings own = {.table = table, .values = &o}, slices = {.table = slice_table, .values = &typed_slice},
+                output = {.table = work_table, .values = &out};
+    df_settings *const list[] = {&own, &slices, &output, NULL};
     const char *name;
     const df_shape *shape;
+    slice chosen;
     df_team *team;
     DF_TRY(parse(list, typed, &name, 1, "SHAPE", arena, error));
     DF_TRY(find_shape(&shape, name, error));
+    DF_TRY(choose_slice(&chosen, &typed_slice, o.points, &out, error));
     if (o.labels && shape->classes < 2)
         return df_fail(error, DF_USAGE, "%s has no classes, so --labels has nothing to add", shape->name);
 
@@ -93,18 +97,18 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     df_table_writer writer;
     DF_TRY(df_team_start(&team, arena, out.threads, error));
     DF_TRY(df_cloud_open(&cloud, arena, shape, o.noise < 0 ? shape->noise : o.noise, error));
-    DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, o.labels ? 3 : 2, names,
-                         o.points, error));
-    const df_status status = write_points(&writer, &cloud, &o, team, error);
+    DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, o.labels ? 3 : 2,
+                         slice_names(&chosen, names), chosen.end - chosen.first, error));
+    const df_status status = write_points(&writer, &cloud, &o, &chosen, team, error);
     if (status != DF_OK) {
         df_table_abandon(&writer);
         return status;
     }
     DF_TRY(df_table_close(&writer, error));
-    say(&out, "%s of %s: %s\n", plural(o.points, "point"), shape->name, shape->convention);
+    say(&out, "%s of %s: %s\n", plural(chosen.end - chosen.first, "point"), shape->name, shape->convention);
     if (cloud.noise != shape->noise)
         say(&out, "but with noise of standard deviation %g, in the units of x\n", cloud.noise);
-    if (out.output && strcmp(out.output, "-") != 0)
+    if (chosen.whole && out.output && strcmp(out.output, "-") != 0)
         say(&out, "next: diffuse train %s -o model.safetensors\n", out.output);
     return DF_OK;
 }
@@ -113,6 +117,7 @@ static void help(df_text *out, words typed)
 {
     (void)typed;
     help_table(out, "Options", table);
+    help_table(out, "Parts", slice_table);
     help_table(out, "Threads and output", work_table);
 }
 

@@ -36,10 +36,12 @@ static const df_option table[] = {
 
 typedef struct request {
     options own;
+    slice_options typed_slice;
+    slice chosen;
     output_options out;
     df_schedule_config schedule;
     df_grid_config grid;
-    df_settings own_settings, output, schedule_settings, grid_settings;
+    df_settings own_settings, slices, output, schedule_settings, grid_settings;
     sampler_choice choice;
     df_subject subject;
     df_team *team;
@@ -68,6 +70,7 @@ static df_status check_options(const request *q, df_error *error)
         closed_form[] = "the ODE\n  add --ode to use it instead of the closed form";
     const df_settings *own = &q->own_settings;
     if (q->own.bound) {
+        DF_TRY(refuse_all(&q->slices, "densities, and the terms of --bound are means over all points", error));
         DF_TRY(refuse_idle(own, of_ode, "the ODE, and --bound uses none", error));
         return refuse_idle(own, of_cut_off, "densities, and --bound has no cut-off", error);
     }
@@ -134,7 +137,8 @@ static df_status write_densities(request *q, df_arena *arena, df_error *error)
     DF_NEW(arena, row, columns + 1, error);
     for (size_t c = 0; c < columns; c++) names[c] = q->table.names[c];
     names[columns] = "log_density";
-    DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, columns + 1, names, q->table.rows, error));
+    DF_TRY(df_table_open(&writer, output_path(&q->out), q->out.overwrite, columns + 1, slice_names(&q->chosen, names),
+                         q->table.rows, error));
     for (size_t r = 0; r < q->table.rows; r++) {
         memcpy(row, q->table.values + r * columns, columns * sizeof *row);
         row[columns] = q->values[r];
@@ -185,6 +189,7 @@ static df_status run_density(request *q, df_arena *arena, df_error *error)
     if (by_ode_wanted(q)) DF_TRY(tolerance(&change, q, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] -= df_log_volume(&q->subject.transform);
     DF_TRY(write_densities(q, arena, error));
+    if (q->table.rows == 0) return DF_OK; /* no points, no mean */
     const double mean = mean_of(q->values, q->table.rows, &se);
     say_units(q, "ln p", mean, se);
     if (by_ode_wanted(q))
@@ -296,17 +301,28 @@ static df_status run_bound(request *q, df_arena *arena, df_error *error)
 
 /* ---- */
 
+/* The table without the rows that are not asked for. */
+static df_status keep_slice(request *q, df_error *error)
+{
+    DF_TRY(choose_slice(&q->chosen, &q->typed_slice, q->table.rows, &q->out, error));
+    q->table.values += q->chosen.first * q->table.columns;
+    q->table.lines += q->chosen.first;
+    q->table.rows = q->chosen.end - q->chosen.first;
+    return DF_OK;
+}
+
 static df_status run(words typed, df_arena *arena, df_error *error)
 {
     static request q;
     const char *operands[2];
     DF_TRY(choose_sampler(&q.choice, typed, "ddpm", error));
     q.own_settings = (df_settings){.table = table, .values = &q.own};
+    q.slices = (df_settings){.table = slice_table, .values = &q.typed_slice};
     q.output = (df_settings){.table = work_table, .values = &q.out};
     q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
-    df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings,
-                                 &q.output, NULL};
+    df_settings *const list[] = {&q.own_settings, &q.slices, &q.grid_settings, &q.choice.settings,
+                                 &q.schedule_settings, &q.output, NULL};
     DF_TRY(parse(list, typed, operands, 2, "MODEL POINTS", arena, error));
     DF_TRY(df_output_check(output_path(&q.out), q.out.overwrite, error));
     DF_TRY(df_team_start(&q.team, arena, q.out.threads, error));
@@ -314,6 +330,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(check_options(&q, error));
     if (!q.own.bound) DF_TRY(choose_cut_offs(&q, error));
     DF_TRY(df_table_read(&q.table, arena, operands[1], NULL, error));
+    DF_TRY(keep_slice(&q, error));
     DF_TRY(subject_points(&q.x, &q.subject, &q.table, arena, error));
     df_transform_apply(&q.subject.transform, q.x, q.table.rows);
     DF_NEW(arena, q.values, q.table.rows, error);
@@ -328,6 +345,7 @@ static void help(df_text *out, words typed)
                      "0 is the prior, the last the decoder. K is the mean bound on ln p, L_null the mean of\n"
                      "ln N(x; 0, I) (1503.03585), and what K is at most is a mean over the same points.\n");
     help_table(out, "Options", table);
+    help_table(out, "Parts", slice_table);
     help_table(out, "Steps of --bound", grid_table);
     help_table(out, "Schedule of exact: and ideal:, for --bound", df_schedule_options);
     help_table(out, "Threads and output", work_table);

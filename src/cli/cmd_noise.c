@@ -75,21 +75,26 @@ static void move_block(void *self, size_t thread, size_t block)
     df_transform_undo(&f->transform, x, n);
 }
 
-/* f->x: the next f->n rows from `first` on, at time t. */
-static void move_rows(forward *f, size_t first, double t)
+static void choose_level(forward *f, double t)
 {
-    const size_t left = f->data.rows - first;
+    f->level = df_schedule_level(&f->schedule, t * (double)f->schedule.steps);
+}
+
+/* f->x: the next f->n rows from `first` on, before `end`, at f->level. */
+static void move_rows(forward *f, size_t first, size_t end)
+{
+    const size_t left = end - first;
     f->first = first;
     f->n = left < BLOCK * BLOCKS ? left : BLOCK * BLOCKS;
-    f->level = df_schedule_level(&f->schedule, t * (double)f->schedule.steps);
     df_team_each(f->team, (f->n + BLOCK - 1) / BLOCK, move_block, f);
 }
 
 static df_status write_frame(df_table_writer *writer, forward *f, uint64_t frame, double t, df_error *error)
 {
     const size_t dim = f->data.dim;
+    choose_level(f, t);
     for (size_t first = 0; first < f->data.rows; first += f->n) {
-        move_rows(f, first, t);
+        move_rows(f, first, f->data.rows);
         for (size_t r = 0; r < f->n; r++) {
             f->row[0] = (double)frame;
             f->row[1] = t;
@@ -108,10 +113,11 @@ static df_status write_frames(df_table_writer *writer, forward *f, uint64_t fram
     return DF_OK;
 }
 
-static df_status write_rows(df_table_writer *writer, forward *f, double t, df_error *error)
+static df_status write_rows(df_table_writer *writer, forward *f, const slice *chosen, double t, df_error *error)
 {
-    for (size_t first = 0; first < f->data.rows; first += f->n) {
-        move_rows(f, first, t);
+    choose_level(f, t);
+    for (size_t first = chosen->first; first < chosen->end; first += f->n) {
+        move_rows(f, first, chosen->end);
         DF_TRY(df_table_write(writer, f->x, f->n, error));
     }
     return DF_OK;
@@ -120,18 +126,22 @@ static df_status write_rows(df_table_writer *writer, forward *f, double t, df_er
 static df_status run(words typed, df_arena *arena, df_error *error)
 {
     options o;
+    slice_options typed_slice;
+    slice chosen;
     df_schedule_config config;
     output_options out;
     df_settings own = {.table = table, .values = &o}, schedule = {.table = df_schedule_options, .values = &config},
-                output = {.table = work_table, .values = &out};
-    df_settings *const list[] = {&own, &schedule, &output, NULL};
+                slices = {.table = slice_table, .values = &typed_slice}, output = {.table = work_table, .values = &out};
+    df_settings *const list[] = {&own, &slices, &schedule, &output, NULL};
     const char *source;
     forward f = {0};
     DF_TRY(parse(list, typed, &source, 1, "DATA", arena, error));
     DF_TRY(check_data_options(source, &own, error));
     DF_TRY(check_schedule_options(&schedule, error));
+    if (o.frames) DF_TRY(refuse_all(&slices, "points, and each of the --frames holds all of them", error));
     DF_TRY(df_team_start(&f.team, arena, out.threads, error));
     DF_TRY(prepare(&f, source, &o, &config, arena, error));
+    DF_TRY(choose_slice(&chosen, &typed_slice, f.data.rows, &out, error));
 
     const size_t dim = f.data.dim, extra = o.frames ? 3 : 0;
     const char **names;
@@ -139,18 +149,19 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     names[0] = "frame", names[1] = "t", names[2] = "i";
     memcpy(names + extra, f.data.names, dim * sizeof *names);
     df_table_writer writer;
-    const uint64_t rows = f.data.rows * (o.frames ? o.frames : 1);
-    DF_TRY(df_table_open(&writer, out.output ? out.output : "-", out.overwrite, dim + extra, names, rows, error));
+    const uint64_t points = chosen.end - chosen.first, rows = points * (o.frames ? o.frames : 1);
+    DF_TRY(df_table_open(&writer, output_path(&out), out.overwrite, dim + extra, slice_names(&chosen, names), rows,
+                         error));
     const df_status status = o.frames ? write_frames(&writer, &f, o.frames, error)
-                                      : write_rows(&writer, &f, o.t, error);
+                                      : write_rows(&writer, &f, &chosen, o.t, error);
     if (status != DF_OK) {
         df_table_abandon(&writer);
         return status;
     }
     DF_TRY(df_table_close(&writer, error));
-    if (o.frames) say(&out, "%s in %s, t from 0 to 1\n", plural(f.data.rows, "point"), plural(o.frames, "frame"));
+    if (o.frames) say(&out, "%s in %s, t from 0 to 1\n", plural(points, "point"), plural(o.frames, "frame"));
     else
-        say(&out, "%s at t = %g: alpha %.6g, sigma %.6g\n", plural(f.data.rows, "point"), o.t, f.level.alpha,
+        say(&out, "%s at t = %g: alpha %.6g, sigma %.6g\n", plural(points, "point"), o.t, f.level.alpha,
             f.level.sigma);
     return DF_OK;
 }
@@ -159,6 +170,7 @@ static void help(df_text *out, words typed)
 {
     (void)typed;
     help_table(out, "Options", table);
+    help_table(out, "Parts", slice_table);
     help_table(out, "Schedule", df_schedule_options);
     help_table(out, "Threads and output", work_table);
 }

@@ -34,6 +34,8 @@ static const df_option table[] = {
 
 typedef struct request {
     options own;
+    slice_options typed_slice;
+    slice chosen;
     output_options out;
     df_grid_config grid;
     sampler_choice choice;
@@ -91,10 +93,11 @@ static size_t chunk_rows(size_t dim)
 static df_status write_samples(df_table_writer *writer, request *q, double *x, df_error *error)
 {
     const size_t most = chunk_rows(q->subject.dim);
-    for (uint64_t done = 0; done < q->own.points; done += most) {
-        const size_t n = q->own.points - done < most ? (size_t)(q->own.points - done) : most;
-        df_sampling_start(&q->sampling, done, n, x);
-        DF_TRY(df_sampling_run(&q->sampling, done, n, x, error));
+    const uint64_t end = q->chosen.end;
+    for (uint64_t first = q->chosen.first; first < end; first += most) {
+        const size_t n = end - first < most ? (size_t)(end - first) : most;
+        df_sampling_start(&q->sampling, first, n, x);
+        DF_TRY(df_sampling_run(&q->sampling, first, n, x, error));
         df_transform_undo(&q->subject.transform, x, n);
         DF_TRY(df_table_write(writer, x, n, error));
     }
@@ -121,8 +124,8 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
 
     df_table_writer writer;
     const char *path = q->out.output ? q->out.output : "-";
-    DF_TRY(df_table_open(&writer, path, q->out.overwrite, dim + extra, names,
-                         q->own.points * (extra ? f.frames : 1), error));
+    DF_TRY(df_table_open(&writer, path, q->out.overwrite, dim + extra, slice_names(&q->chosen, names),
+                         (q->chosen.end - q->chosen.first) * (extra ? f.frames : 1), error));
     df_status status;
     if (q->own.trajectory) {
         df_sampling_start(&q->sampling, 0, f.points, x);
@@ -157,11 +160,15 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(choose_sampler(&q.choice, typed, "ddim", error));
     df_settings own = {.table = table, .values = &q.own}, output = {.table = work_table, .values = &q.out};
     df_settings schedule = {.table = df_schedule_options, .values = &q.schedule};
+    df_settings slices = {.table = slice_table, .values = &q.typed_slice};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
-    df_settings *const list[] = {&own, &q.grid_settings, &q.choice.settings, &schedule, &output, NULL};
+    df_settings *const list[] = {&own, &slices, &q.grid_settings, &q.choice.settings, &schedule, &output, NULL};
     DF_TRY(parse(list, typed, &path, 1, "MODEL", arena, error));
     if (df_settings_given(&own, "frames") && !q.own.trajectory)
         return df_fail(error, DF_USAGE, "--frames is for --trajectory");
+    if (q.own.trajectory) DF_TRY(refuse_all(&slices, "points, and a frame of --trajectory holds all of them", error));
+    if (q.own.print_steps) DF_TRY(refuse_all(&slices, "points, and --print-steps makes none", error));
+    DF_TRY(choose_slice(&q.chosen, &q.typed_slice, q.own.points, &q.out, error));
     DF_TRY(df_team_start(&q.team, arena, q.out.threads, error));
     DF_TRY(load_subject(&q.subject, path, &schedule, arena, error));
     fit_frames(&q);
@@ -173,9 +180,9 @@ static df_status run(words typed, df_arena *arena, df_error *error)
                                .steps = q.grid.steps, .seed = q.own.seed, .team = q.team};
     if (q.own.print_steps) return print_steps(&q, error);
     DF_TRY(write_all(&q, arena, error));
-    say(&q.out, "%s by %s in %s, seed %llu\n", plural(q.own.points, "point"), q.choice.sampler->name,
+    say(&q.out, "%s by %s in %s, seed %llu\n", plural(q.chosen.end - q.chosen.first, "point"), q.choice.sampler->name,
         plural(q.grid.steps, "step"), (unsigned long long)q.own.seed);
-    if (q.out.output && strcmp(q.out.output, "-") != 0)
+    if (q.chosen.whole && q.out.output && strcmp(q.out.output, "-") != 0)
         say(&q.out, "next: diffuse plot %s -o %s\n", q.out.output, q.own.trajectory ? "player.html" : "picture.svg");
     return DF_OK;
 }
@@ -185,6 +192,7 @@ static void help(df_text *out, words typed)
     sampler_choice choice;
     df_error error;
     help_table(out, "Options", table);
+    help_table(out, "Parts", slice_table);
     help_table(out, "Steps", grid_table);
     if (choose_sampler(&choice, typed, "ddim", &error) == DF_OK) {
         df_text title = {0};

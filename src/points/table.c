@@ -11,7 +11,7 @@
 
 enum { NAMES_SHOWN = 20, SHOWN = 64 };
 
-static bool is_npy(const char *path)
+bool df_table_is_npy(const char *path)
 {
     const size_t size = strlen(path);
     return size >= 4 && strcmp(path + size - 4, ".npy") == 0;
@@ -131,7 +131,7 @@ df_status df_table_parse(df_table *table, df_arena *arena, const char *path, cha
 {
     *table = (df_table){.path = strcmp(path, "-") == 0 ? "standard input" : path};
     DF_TRY(check_locale(table->path, error));
-    return is_npy(path) ? df_npy_parse(table, arena, bytes, size, columns, error)
+    return df_table_is_npy(path) ? df_npy_parse(table, arena, bytes, size, columns, error)
                         : df_csv_parse(table, arena, bytes, size, columns, error);
 }
 
@@ -153,13 +153,14 @@ df_status df_table_read(df_table *table, df_arena *arena, const char *path, cons
 df_status df_table_open(df_table_writer *writer, const char *path, bool overwrite, size_t columns,
                         const char *const *names, uint64_t rows, df_error *error)
 {
-    *writer = (df_table_writer){.columns = columns, .npy = is_npy(path), .rows_promised = rows};
+    *writer = (df_table_writer){.columns = columns, .npy = df_table_is_npy(path), .rows_promised = rows};
     DF_TRY(check_locale(path, error));
     DF_TRY(df_output_open(&writer->output, path, overwrite, error));
     if (writer->npy) {
         df_npy_write_header(&writer->output, rows, columns);
         return DF_OK;
     }
+    if (!names) return DF_OK;
     const df_status status = df_csv_write_header(&writer->output, columns, names, error);
     if (status != DF_OK) df_table_abandon(writer);
     return status;

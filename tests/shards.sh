@@ -1,0 +1,89 @@
+#!/bin/sh
+# shards.sh PROGRAM -- parts of a result, joined with cat, are the whole, whatever is made where, when and how often.
+. "$(dirname "$0")/shell.sh"
+
+d data swissroll -n 300 -o roll.csv &&
+    d train roll.csv --hidden 8 --layers 1 --train-steps 20 -q -o model.safetensors ||
+    fail "the files of the tests could not be made: $(cat "$err")"
+
+# joined N ARGUMENTS: all of N shards are made, from the last to the first, and joined.
+joined() {
+    shards=$1 k=$1
+    shift
+    rm -f part.* && : >parts
+    while [ "$k" -gt 0 ]; do
+        k=$((k - 1))
+        t 0 '' "$@" -q --shard $k/$shards -o part.$k
+    done
+    while [ "$k" -lt "$shards" ]; do
+        cat part.$k >>parts
+        k=$((k + 1))
+    done
+}
+
+# alike ARGUMENTS: 7 shards, ranges of odd sizes, and a shard that is made again are the single run.
+alike() {
+    t 0 '' "$@" -q
+    cp "$out" whole
+    ok "diffuse $*: there is a result" [ "$(wc -l <whole)" -gt 100 ]
+    joined 7 "$@"
+    ok "7 shards, diffuse $*" same whole parts
+    t 0 '' "$@" -q --threads 3 --shard 3/7
+    ok "a shard made again, diffuse $*" same part.3 "$out"
+    : >parts
+    for range in 0:0 0:1 1:2 2:101 101:101 101:$(($(wc -l <whole) - 1)); do
+        t 0 '' "$@" -q --range $range
+        cat "$out" >>parts
+    done
+    ok "ranges, diffuse $*" same whole parts
+}
+alike data tree --labels -n 20011
+alike data swissroll -n 257
+alike noise roll.csv
+alike noise swissroll -n 16411 --seed 3
+for sampler in ddim ddpm rk45 analytic_dpm; do alike sample model.safetensors -n 611 --steps 5 --sampler $sampler; done
+alike sample exact:swissroll -n 16500 --steps 1
+alike likelihood model.safetensors roll.csv --ode-steps 4
+alike likelihood exact:swissroll roll.csv
+
+# Fewer rows than shards: the last ones are empty, and one number of rows has one answer.
+for rows in 1 2 6 7 8; do
+    t 0 '' data moons -n $rows -q
+    cp "$out" whole
+    joined 7 data moons -n $rows
+    ok "$rows points in 7 shards" same whole parts
+done
+t 0 '' data moons -n 3 -q --shard 6/7
+ok "a shard without points is empty" no [ -s "$out" ]
+t 0 '^0 points at t = 0.3: alpha 0.988' noise roll.csv --range 9:9
+t 0 '' likelihood exact:swissroll roll.csv --range 4:4
+t 0 '' data moons -n 1 -q --shard 0/1
+ok "one shard is the whole" rows 2 "$out"
+t 0 '' data moons -n 1e15 -q --range 999999999999998:999999999999999
+ok "far along a long run" rows 1 "$out"
+t 0 '' data moons -n 1e15 -q --shard 999999999999999/1e15
+ok "the last of many shards" rows 1 "$out"
+
+# ---- wrong words ----
+
+for verb in "data moons" "sample model.safetensors" "noise roll.csv" "likelihood model.safetensors roll.csv"; do
+    t 2 '--shard 7/7: shards are counted from 0, so the last of 7 is 6/7' $verb --shard 7/7
+    t 2 '--shard 0/0: there must be at least one shard' $verb --shard 0/0
+    for wrong in 1 / 1/ /2 -1/2 1/-2 a/b 0/2/3 0:2 0.5/2 99999999999999999999/2 ''; do
+        t 2 "--shard: '$wrong' is not of the form K/N, such as 0/4" $verb --shard "$wrong"
+    done
+    t 2 '--range 5:4: the first row comes after the end' $verb --range 5:4
+    for wrong in 1 : 1: :2 -1:2 a:b 0:2:3 0/2 ''; do
+        t 2 "--range: '$wrong' is not of the form A:B, such as 0:1000" $verb --range "$wrong"
+    done
+    t 2 '--range and --shard cannot go together|--shard and --range cannot go together' $verb --shard 0/2 --range 0:1
+    t 2 'an NPY file begins with its number of rows' $verb --shard 0/2 -o part.npy
+done
+t 2 '--range 5:301: there are 300 rows, so a range ends at 300 at most' likelihood exact:swissroll roll.csv --range 5:301
+t 2 '--range 0:11: there are 10 rows' data moons -n 10 --range 0:11
+t 2 '--shard is for points, and a frame of --trajectory' sample model.safetensors --trajectory --shard 0/2
+t 2 '--range is for points, and --print-steps' sample model.safetensors --print-steps --range 0/2
+t 2 '--shard is for points, and each of the --frames' noise roll.csv --frames 3 --shard 0/2
+t 2 '--shard is for densities' likelihood model.safetensors roll.csv --bound --shard 0/2
+
+finish
