@@ -34,6 +34,7 @@ helps sample "-n --points --sampler -s --seed --trajectory --frames --print-step
 helps encode "$grid $common"
 helps decode "$grid $common"
 helps interpolate "--from --to -n --points $grid $common"
+helps compare "--samplers --steps --merge $common"
 helps info "--json"
 helps plot "--title --columns --limits --frames --data --field $output"
 helps report "-n --points --against --noise --log --sampler -s --seed $grid $schedule $output"

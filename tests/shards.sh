@@ -64,6 +64,45 @@ ok "far along a long run" rows 1 "$out"
 t 0 '' data moons -n 1e15 -q --shard 999999999999999/1e15
 ok "the last of many shards" rows 1 "$out"
 
+# A shard that is killed leaves nothing or all of it, and made again it is the same.
+t 0 '' sample model.safetensors -n 60000 -q --shard 1/2 -o once
+(exec "$program" sample model.safetensors -n 60000 -q --shard 1/2 -o again) &
+pause
+kill -9 $! 2>/dev/null
+wait $! 2>/dev/null
+[ ! -e again ] || ok "the file of a killed shard" same once again
+t 0 '' sample model.safetensors -n 60000 -q --shard 1/2 -f -o again
+ok "a killed shard made again" same once again
+
+# ---- compare --merge ----
+
+cp model.safetensors other.safetensors
+quick="--against swissroll --steps 3,5 -n 50 --fine-steps 10 -q"
+for models in model other "model other"; do
+    set --
+    for one in $models; do set -- "$@" $one.safetensors; done
+    t 0 '' compare "$@" $quick -o "$models.csv"
+done
+t 0 '' compare --merge model.csv other.csv -q
+ok "tables of one model each, merged" same "model other.csv" "$out"
+t 0 '^9 rows of 4 tables$' compare --merge model.csv other.csv model.csv "model other.csv" -o all.csv
+ok "a row is there once, and the floor last" same "model other.csv" all.csv
+t 2 'all.csv exists; use -f' compare --merge model.csv -o all.csv
+t 0 '' compare model.safetensors $quick --seeds 2 -o seeds.csv
+t 3 'seeds.csv:1: its columns are not those of model.csv' compare --merge model.csv seeds.csv
+t 3 'roll.csv:1: this is not a table that `diffuse compare -o` wrote' compare --merge model.csv roll.csv
+sed '3s/,[^,]*$//' model.csv >cut.csv
+t 3 'cut.csv:3: found 8 fields and expected 9' compare --merge cut.csv
+head -c 120 model.csv >short.csv
+t 3 'short.csv:2: found' compare --merge short.csv
+: >empty.csv
+t 3 'empty.csv:1: this is not a table' compare --merge empty.csv
+tr ',' '\000' <model.csv >nul.csv
+t 3 'nul.csv: a NUL byte' compare --merge nul.csv
+t 4 'cannot read missing.csv' compare --merge missing.csv
+t 2 'TABLE is missing' compare --merge
+t 2 'unknown option --steps' compare --merge model.csv --steps 5
+
 # ---- wrong words ----
 
 for verb in "data moons" "sample model.safetensors" "noise roll.csv" "likelihood model.safetensors roll.csv"; do

@@ -104,6 +104,14 @@ df_status choose_slice(slice *chosen, const slice_options *typed, uint64_t rows,
 /* The header of that slice: `names`, or NULL for none. */
 const char *const *slice_names(const slice *chosen, const char *const *names);
 
+/* ---- merge.c ---- */
+
+extern const df_option merge_table[];
+
+/* Whether --merge is among the words, with which `diffuse compare` is `merge`. */
+bool wants_merge(words typed);
+df_status merge(words typed, df_arena *arena, df_error *error) DF_MUST_CHECK;
+
 /* ---- film.c ---- */
 
 /* The first points of a sampling on their way, in scaled units. */

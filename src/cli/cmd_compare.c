@@ -398,6 +398,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 {
     static job j;
     const char *names[SUBJECTS_MOST];
+    if (wants_merge(typed)) return merge(typed, arena, error);
     j.own_settings = (df_settings){.table = table, .values = &j.own};
     j.output = (df_settings){.table = work_table, .values = &j.out};
     j.schedule_settings = (df_settings){.table = df_schedule_options, .values = &j.schedule};
@@ -427,6 +428,7 @@ static void help(df_text *out, words typed)
     df_text_add(out, "One row for each model, sampler and number of steps; the last, of a shape, is the floor: what\n"
                      "as many true points get.\n");
     help_table(out, "Options", table);
+    help_table(out, "Tables", merge_table);
     help_table(out, "Steps", grid_table + 1);
     help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
     help_table(out, "Threads and output", work_table);
@@ -436,5 +438,6 @@ const command command_compare = {
     .name = "compare", .about = "models, samplers and step counts in one table", .usage = "MODEL [MODEL ...] [options]",
     .examples = "  diffuse compare roll.safetensors --samplers ddpm,ddim --steps 5,10,20,50\n"
                 "  diffuse compare a.safetensors exact:swissroll --samplers ddim,dpmpp_2m,unipc --steps 5,10,20,40\n"
-                "  diffuse compare exact:swissroll --samplers ddim,ddim:eta=1 --steps 10,20 --timestep-spacing quad\n",
+                "  diffuse compare exact:swissroll --samplers ddim,ddim:eta=1 --steps 10,20 --timestep-spacing quad\n"
+                "  diffuse compare --merge first.csv second.csv -o all.csv\n",
     .help = help, .run = run};

@@ -1,0 +1,127 @@
+/* merge.c -- `diffuse compare --merge`: the tables of many comparisons in one. */
+#include "cli.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum { TABLES_MOST = 65536 };
+
+typedef struct options {
+    bool merge;
+} options;
+
+const df_option merge_table[] = {
+    {.name = "merge", .kind = DF_FLAG, .offset = offsetof(options, merge),
+     .help = "the operands are FILEs of earlier comparisons: join them, a row that is in many of them once"},
+    {0}};
+
+typedef struct joined {
+    const char *header, *from; /* and the file that it was first seen in */
+    const char **rows;
+    size_t count;
+} joined;
+
+static size_t commas(const char *line)
+{
+    size_t count = 0;
+    while ((line = strchr(line, ','))) line++, count++;
+    return count;
+}
+
+/* The line at *at, which ends with a NUL from now on; *at becomes the next. */
+static char *take_line(char **at)
+{
+    char *line = *at, *end = line + strcspn(line, "\n");
+    *at = *end ? end + 1 : end;
+    *end = 0;
+    return line;
+}
+
+static df_status check_header(joined *j, const char *header, const char *path, df_error *error)
+{
+    static const char start[] = "model,sampler,steps,calls,";
+    if (strncmp(header, start, strlen(start)) != 0)
+        return df_fail(error, DF_INPUT, "%s:1: this is not a table that `diffuse compare -o` wrote", path);
+    if (!j->header) j->header = header, j->from = path;
+    if (strcmp(header, j->header) == 0) return DF_OK;
+    return df_fail(error, DF_INPUT, "%s:1: its columns are not those of %s\n  one of them was made with --seeds", path,
+                   j->from);
+}
+
+static bool is_known(const joined *j, const char *row)
+{
+    for (size_t i = 0; i < j->count; i++)
+        if (strcmp(j->rows[i], row) == 0) return true;
+    return false;
+}
+
+static df_status add_table(joined *j, char *bytes, const char *path, df_error *error)
+{
+    DF_TRY(check_header(j, take_line(&bytes), path, error));
+    for (size_t line = 2; *bytes; line++) {
+        const char *row = take_line(&bytes);
+        if (commas(row) != commas(j->header))
+            return df_fail(error, DF_INPUT, "%s:%zu: found %zu fields and expected %zu, as in line 1", path, line,
+                           commas(row) + 1, commas(j->header) + 1);
+        if (!is_known(j, row)) j->rows[j->count++] = row;
+    }
+    return DF_OK;
+}
+
+static df_status read_tables(joined *j, const char *const *paths, size_t count, df_arena *arena, df_error *error)
+{
+    char **bytes;
+    size_t lines = 0;
+    DF_NEW(arena, bytes, count, error);
+    for (size_t i = 0; i < count; i++) {
+        size_t size;
+        DF_TRY(df_read_file(arena, paths[i], 1 << 24, &bytes[i], &size, error));
+        if (memchr(bytes[i], 0, size)) return df_fail(error, DF_INPUT, "%s: a NUL byte; this is no table", paths[i]);
+        for (const char *at = bytes[i]; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) lines++;
+    }
+    DF_NEW(arena, j->rows, lines, error);
+    for (size_t i = 0; i < count; i++) DF_TRY(add_table(j, bytes[i], paths[i], error));
+    return DF_OK;
+}
+
+static bool is_floor(const char *row)
+{
+    return strncmp(strchr(row, ','), ",floor,", 7) == 0;
+}
+
+static df_status write_joined(const joined *j, const output_options *to, df_error *error)
+{
+    df_output out;
+    DF_TRY(df_output_open(&out, output_path(to), to->overwrite, error));
+    df_output_print(&out, "%s\n", j->header);
+    for (int floors = 0; floors <= 1; floors++) /* they come last */
+        for (size_t i = 0; i < j->count; i++)
+            if (is_floor(j->rows[i]) == floors) df_output_print(&out, "%s\n", j->rows[i]);
+    return df_output_close(&out, error);
+}
+
+bool wants_merge(words typed)
+{
+    for (size_t i = 0; i < typed.count && strcmp(typed.word[i], "--") != 0; i++)
+        if (strcmp(typed.word[i], "--merge") == 0) return true;
+    return false;
+}
+
+df_status merge(words typed, df_arena *arena, df_error *error)
+{
+    options own;
+    output_options out;
+    joined j = {0};
+    const char **paths;
+    size_t count = 0;
+    df_settings of_merge = {.table = merge_table, .values = &own}, output = {.table = output_table, .values = &out};
+    df_settings *const list[] = {&of_merge, &output, NULL};
+    for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
+    DF_NEW(arena, paths, TABLES_MOST, error);
+    DF_TRY(parse_words(list, typed, paths, 1, TABLES_MOST, "TABLE", arena, error));
+    while (count < TABLES_MOST && paths[count]) count++;
+    DF_TRY(read_tables(&j, paths, count, arena, error));
+    DF_TRY(write_joined(&j, &out, error));
+    say(&out, "%s of %s\n", plural(j.count, "row"), plural(count, "table"));
+    return DF_OK;
+}
