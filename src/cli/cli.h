@@ -11,12 +11,21 @@ typedef struct words {
     size_t count;
 } words;
 
+/* Options under a title. A list ends with a section that has no table. */
+typedef struct section {
+    const char *title;
+    const df_option *table;
+} section;
+
+/* Help, man page and completion all come from this. */
 typedef struct command {
     const char *name;
     const char *about;    /* one line */
     const char *usage;    /* operands: "MODEL [options]" */
     const char *examples; /* lines to type, each indented by two blanks */
-    void (*help)(df_text *out, words typed); /* the options */
+    const section *sections;     /* the options; NULL: none */
+    void (*notes)(df_text *out); /* lines on what the command makes; NULL: none */
+    bool methods, samplers;      /* takes the options of the method, or of the sampler, that it is told */
     df_status (*run)(words typed, df_arena *arena, df_error *error);
 } command;
 
@@ -28,6 +37,11 @@ extern const command command_data, command_noise, command_train, command_sample,
 /* NULL-terminated, in the order of the help. */
 extern const command *const commands[];
 
+#define VERSION "0.1.0"
+
+/* What the help and the man page say of the program itself. */
+extern const char program_about[], program_examples[], program_habits[], program_statuses[];
+
 /* ---- options that many commands have ---- */
 
 typedef struct output_options {
@@ -36,8 +50,9 @@ typedef struct output_options {
     bool overwrite, quiet;
 } output_options;
 
-/* output_table is without --threads, for what is done at once; work_table has it. */
-extern const df_option work_table[], *const output_table;
+/* output_table is without --threads, for what is done at once. */
+extern const df_option work_table[];
+#define output_table (work_table + 1)
 
 /* Writes a page to `path` and says so. */
 df_status write_page(const char *path, const output_options *to, const df_text *html, df_error *error);

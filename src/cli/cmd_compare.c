@@ -422,17 +422,16 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static void help(df_text *out, words typed)
+static void notes(df_text *out)
 {
-    (void)typed;
     df_text_add(out, "One row for each model, sampler and number of steps; the last, of a shape, is the floor: what\n"
                      "as many true points get.\n");
-    help_table(out, "Options", table);
-    help_table(out, "Tables", merge_table);
-    help_table(out, "Steps", grid_table + 1);
-    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Threads and output", work_table);
 }
+
+static const section sections[] = {{"Options", table}, {"Tables", merge_table},
+                                   {"Steps", grid_table + 1},
+                                   {"Schedule (of exact: and ideal:)", df_schedule_options},
+                                   {"Threads and output", work_table}, {0}};
 
 const command command_compare = {
     .name = "compare", .about = "models, samplers and step counts in one table", .usage = "MODEL [MODEL ...] [options]",
@@ -440,4 +439,4 @@ const command command_compare = {
                 "  diffuse compare a.safetensors exact:swissroll --samplers ddim,dpmpp_2m,unipc --steps 5,10,20,40\n"
                 "  diffuse compare exact:swissroll --samplers ddim,ddim:eta=1 --steps 10,20 --timestep-spacing quad\n"
                 "  diffuse compare --merge first.csv second.csv -o all.csv\n",
-    .help = help, .run = run};
+    .sections = sections, .notes = notes, .run = run};

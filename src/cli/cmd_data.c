@@ -113,16 +113,10 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static void help(df_text *out, words typed)
-{
-    (void)typed;
-    help_table(out, "Options", table);
-    help_table(out, "Parts", slice_table);
-    help_table(out, "Threads and output", work_table);
-}
+static const section sections[] = {{"Options", table}, {"Parts", slice_table}, {"Threads and output", work_table}, {0}};
 
 const command command_data = {
     .name = "data", .about = "make points of a known shape", .usage = "SHAPE [options]",
     .examples = "  diffuse data swissroll -n 20000 --seed 1 -o roll.csv\n  diffuse data tree --labels -o tree.csv\n"
                 "  diffuse data moons:sklearn --noise 0.1 -n 500\n",
-    .help = help, .run = run};
+    .sections = sections, .run = run};

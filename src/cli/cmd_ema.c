@@ -33,16 +33,11 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static void help(df_text *out, words typed)
-{
-    (void)typed;
-    help_table(out, "Options", table);
-    help_table(out, "Output", output_table);
-}
+static const section sections[] = {{"Options", table}, {"Output", output_table}, {0}};
 
 const command command_ema = {
     .name = "ema", .about = "average a trained model's parameters over another length of its training",
     .usage = "MODEL -o MODEL [options]",
     .examples = "  diffuse train swissroll --method edm2 -o roll.safetensors\n"
                 "  diffuse ema roll.safetensors --width 0.15 -o smooth.safetensors\n",
-    .help = help, .run = run};
+    .sections = sections, .run = run};

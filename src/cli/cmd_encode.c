@@ -175,33 +175,25 @@ static df_status run_interpolate(words typed, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static void help_coder(df_text *out, words typed)
-{
-    (void)typed;
-    help_table(out, "Steps (0: 500 of them)", grid_table);
-    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Threads and output", work_table);
-}
-
-static void help_interpolate(df_text *out, words typed)
-{
-    help_table(out, "Options", table);
-    help_coder(out, typed);
-}
+#define CODER {"Steps (0: 500 of them)", grid_table}, {"Schedule (of exact: and ideal:)", df_schedule_options}, \
+    {"Threads and output", work_table}, {0}
+static const section sections_coder[] = {CODER}, sections_interpolate[] = {{"Options", table}, CODER};
+#undef CODER
 
 const command command_encode = {
     .name = "encode", .about = "find the noise that DDIM would turn into given points",
     .usage = "MODEL POINTS [options]",
-    .examples = "  diffuse encode roll.safetensors roll.csv -o latents.csv\n", .help = help_coder, .run = run_encode};
+    .examples = "  diffuse encode roll.safetensors roll.csv -o latents.csv\n",
+    .sections = sections_coder, .run = run_encode};
 
 const command command_decode = {
     .name = "decode", .about = "turn latents back into points: the inverse of encode",
     .usage = "MODEL LATENTS [options]",
-    .examples = "  diffuse decode roll.safetensors latents.csv -o back.csv\n", .help = help_coder, .run = run_decode};
+    .examples = "  diffuse decode roll.safetensors latents.csv -o back.csv\n",
+    .sections = sections_coder, .run = run_decode};
 
 const command command_interpolate = {
     .name = "interpolate", .about = "walk from one point to another through their latents",
     .usage = "MODEL --from X,Y --to X,Y [options]",
     .examples = "  diffuse interpolate roll.safetensors --from -0.56,1.09 --to 0.16,0.74 -o between.csv\n",
-    .help = help_interpolate,
-    .run = run_interpolate};
+    .sections = sections_interpolate, .run = run_interpolate};

@@ -313,9 +313,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return verdict(&q, error);
 }
 
-static void help(df_text *out, words typed)
+static void notes(df_text *out)
 {
-    (void)typed;
     df_text_add(out, "Measures, which are the keys of --json; what is not available is - or null:\n");
     for (size_t m = 0; m < MEASURES; m++) {
         const struct measure *it = &measures[m];
@@ -326,11 +325,11 @@ static void help(df_text *out, words typed)
                      "  (sigma/alpha)\n"
                      "A file as truth lends at most half of its rows to a comparison, as its floor compares\n"
                      "two halves.\n");
-    help_table(out, "Options", table);
-    help_table(out, "Steps", grid_table);
-    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Threads and output", work_table);
 }
+
+static const section sections[] = {{"Options", table}, {"Steps", grid_table},
+                                   {"Schedule (of exact: and ideal:)", df_schedule_options},
+                                   {"Threads and output", work_table}, {0}};
 
 const command command_eval = {
     .name = "eval", .about = "judge a model or points against the truth, each measure beside its floor",
@@ -338,4 +337,4 @@ const command command_eval = {
     .examples = "  diffuse eval roll.safetensors\n  diffuse eval samples.csv --against swissroll\n"
                 "  diffuse eval part.*.csv --against swissroll\n"
                 "  diffuse eval roll.safetensors --json --max-kl 0.05\n",
-    .help = help, .run = run};
+    .sections = sections, .notes = notes, .run = run};

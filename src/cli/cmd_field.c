@@ -287,19 +287,18 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return q.own.at ? run_at(&q, arena, error) : run_grid(&q, error);
 }
 
-static void help(df_text *out, words typed)
+static void notes(df_text *out)
 {
-    (void)typed;
     df_text_add(out, "FILE gets, row of the grid by row from below, x,y,log_density,score_x,score_y,x0_x,x0_y: of\n"
                      "x = x0 + sigma eps the density in nats, its gradient, and E[x0 | x], all in the data's units.\n"
                      "With --at it gets x,y,sigma and x0, eps = (x - x0)/sigma, score = -eps/sigma, log_density, and\n"
                      "v = (eps - r x0)/sqrt(1 + r^2) in scaled units, with r = sigma / the model's scale.\n");
-    help_table(out, "Options", table);
-    help_table(out, "Threads and output", work_table);
 }
+
+static const section sections[] = {{"Options", table}, {"Threads and output", work_table}, {0}};
 
 const command command_field = {
     .name = "field", .about = "density, score and denoiser on a grid or at given points", .usage = "MODEL [options]",
     .examples = "  diffuse field roll.safetensors --sigma 0.3 --grid 80x80 -o field.csv\n"
                 "  diffuse field exact:swissroll --at q.csv -o answers.csv\n",
-    .help = help, .run = run};
+    .sections = sections, .notes = notes, .run = run};

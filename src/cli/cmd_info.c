@@ -144,13 +144,10 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static void help(df_text *out, words typed)
-{
-    (void)typed;
-    help_table(out, "Options", table);
-}
+static const section sections[] = {{"Options", table}, {0}};
 
 const command command_info = {
     .name = "info", .about = "say what a model is, how it was trained, on what, and every tensor",
     .usage = "MODEL [--json]",
-    .examples = "  diffuse info roll.safetensors\n  diffuse info roll.safetensors --json\n", .help = help, .run = run};
+    .examples = "  diffuse info roll.safetensors\n  diffuse info roll.safetensors --json\n",
+    .sections = sections, .run = run};

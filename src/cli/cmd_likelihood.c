@@ -337,19 +337,17 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return q.own.bound ? run_bound(&q, arena, error) : run_density(&q, arena, error);
 }
 
-static void help(df_text *out, words typed)
+static void notes(df_text *out)
 {
-    (void)typed;
     df_text_add(out, "FILE gets the columns of POINTS and log_density, in nats and in the data's units. With --bound\n"
                      "it gets the terms of the bound on -ln p, means over the points, in nats and scaled units: step\n"
                      "0 is the prior, the last the decoder. K is the mean bound on ln p, L_null the mean of\n"
                      "ln N(x; 0, I) (1503.03585), and what K is at most is a mean over the same points.\n");
-    help_table(out, "Options", table);
-    help_table(out, "Parts", slice_table);
-    help_table(out, "Steps of --bound", grid_table);
-    help_table(out, "Schedule of exact: and ideal:, for --bound", df_schedule_options);
-    help_table(out, "Threads and output", work_table);
 }
+
+static const section sections[] = {{"Options", table}, {"Parts", slice_table}, {"Steps of --bound", grid_table},
+                                   {"Schedule of exact: and ideal:, for --bound", df_schedule_options},
+                                   {"Threads and output", work_table}, {0}};
 
 const command command_likelihood = {
     .name = "likelihood", .about = "ln p of points under a model, exactly, or a bound on it",
@@ -357,4 +355,4 @@ const command command_likelihood = {
     .examples = "  diffuse likelihood roll.safetensors points.csv -o out.csv\n"
                 "  diffuse likelihood exact:swissroll points.csv -o out.csv\n"
                 "  diffuse likelihood roll.safetensors points.csv --bound --variance-type fixed-large -o terms.csv\n",
-    .help = help, .run = run};
+    .sections = sections, .notes = notes, .run = run};

@@ -68,13 +68,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return say_what(what, names, error);
 }
 
-static void help(df_text *out, words typed)
-{
-    (void)out;
-    (void)typed;
-}
-
 const command command_list = {
     .name = "list", .about = "the names one can type: shapes, samplers, methods, presets",
     .usage = "shapes|samplers|methods|presets",
-    .examples = "  diffuse list shapes\n  diffuse list presets\n", .help = help, .run = run};
+    .examples = "  diffuse list shapes\n  diffuse list presets\n", .run = run};

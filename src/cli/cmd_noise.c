@@ -166,17 +166,11 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static void help(df_text *out, words typed)
-{
-    (void)typed;
-    help_table(out, "Options", table);
-    help_table(out, "Parts", slice_table);
-    help_table(out, "Schedule", df_schedule_options);
-    help_table(out, "Threads and output", work_table);
-}
+static const section sections[] = {{"Options", table}, {"Parts", slice_table}, {"Schedule", df_schedule_options},
+                                   {"Threads and output", work_table}, {0}};
 
 const command command_noise = {
     .name = "noise", .about = "add the noise of the forward process to points", .usage = "DATA [options]",
     .examples = "  diffuse noise roll.csv --t 0.3 -o noised.csv\n"
-                "  diffuse noise swissroll --frames 6 -o forward.csv\n", .help = help,
+                "  diffuse noise swissroll --frames 6 -o forward.csv\n", .sections = sections,
     .run = run};

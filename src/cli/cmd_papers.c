@@ -45,12 +45,6 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return show_paper(paper);
 }
 
-static void help(df_text *out, words typed)
-{
-    (void)out;
-    (void)typed;
-}
-
 const command command_papers = {
     .name = "papers", .about = "the papers the program holds: key, year, title, what each brings", .usage = "[KEY]",
-    .examples = "  diffuse papers\n  diffuse papers ddim\n", .help = help, .run = run};
+    .examples = "  diffuse papers\n  diffuse papers ddim\n", .run = run};

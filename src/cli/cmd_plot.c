@@ -214,18 +214,17 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return write_picture(path, &to, sources, count, &options, arena, error);
 }
 
-static void help(df_text *out, words typed)
+static void notes(df_text *out)
 {
-    (void)typed;
     df_text_add(out, "FILE holds points (columns x,y, perhaps label), a trajectory (frame,t,i,x,y), a field, a\n"
                      "training log or a comparison, which its header tells. Without -o, the picture goes to\n"
                      "standard output, and a terminal gets points in braille.\n"
                      "A name that ends in .html makes a player of trajectories: a page for any browser, with play and\n"
                      "pause (space), frames (arrows), speed (+ and -), direction (r), trails (t), density (d), data\n"
                      "(g) and score (f); a click on a point highlights it.\n");
-    help_table(out, "options", table);
-    help_table(out, NULL, output_table);
 }
+
+static const section sections[] = {{"Options", table}, {"Output", output_table}, {0}};
 
 const command command_plot = {
     .name = "plot",
@@ -239,4 +238,4 @@ const command command_plot = {
                 "  diffuse plot field.csv data.csv --overlay -o field.svg\n"
                 "  diffuse plot run.csv -o loss.svg\n"
                 "  diffuse plot compare.csv -o steps.svg\n",
-    .help = help, .run = run};
+    .sections = sections, .notes = notes, .run = run};

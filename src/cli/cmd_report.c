@@ -381,17 +381,16 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return status;
 }
 
-static void help(df_text *out, words typed)
+static void notes(df_text *out)
 {
-    (void)typed;
     df_text_add(out, "FILE gets one page of HTML that needs nothing but a browser: what the model is, its samples on\n"
                      "their way from noise and beside data, the measures of `diffuse eval`, the density, the error by\n"
                      "level, and with --log the loss.\n");
-    help_table(out, "Options", table);
-    help_table(out, "Steps", grid_table);
-    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Threads and output", work_table);
 }
+
+static const section sections[] = {{"Options", table}, {"Steps", grid_table},
+                                   {"Schedule (of exact: and ideal:)", df_schedule_options},
+                                   {"Threads and output", work_table}, {0}};
 
 const command command_report = {
     .name = "report", .about = "a model on one page: settings, samples, measures, density, error and loss",
@@ -399,4 +398,4 @@ const command command_report = {
     .examples = "  diffuse report roll.safetensors -o report.html\n"
                 "  diffuse report roll.safetensors --against swissroll --log run.csv -o report.html\n"
                 "  diffuse report exact:swissroll -o exact.html\n",
-    .help = help, .run = run};
+    .sections = sections, .notes = notes, .run = run};

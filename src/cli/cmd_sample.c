@@ -187,22 +187,9 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return DF_OK;
 }
 
-static void help(df_text *out, words typed)
-{
-    sampler_choice choice;
-    df_error error;
-    help_table(out, "Options", table);
-    help_table(out, "Parts", slice_table);
-    help_table(out, "Steps", grid_table);
-    if (choose_sampler(&choice, typed, "ddim", &error) == DF_OK) {
-        df_text title = {0};
-        df_text_add(&title, "Sampler %s", choice.sampler->name);
-        help_table(out, title.bytes, choice.settings.table);
-        df_text_free(&title);
-    }
-    help_table(out, "Schedule (of exact: and ideal:)", df_schedule_options);
-    help_table(out, "Threads and output", work_table);
-}
+static const section sections[] = {{"Options", table}, {"Parts", slice_table}, {"Steps", grid_table},
+                                   {"Schedule (of exact: and ideal:)", df_schedule_options},
+                                   {"Threads and output", work_table}, {0}};
 
 const command command_sample = {
     .name = "sample", .about = "make new points with a model, or with an exact denoiser", .usage = "MODEL [options]",
@@ -212,4 +199,4 @@ const command command_sample = {
                 "  diffuse sample roll.safetensors --steps 10 --print-steps\n"
                 "  diffuse sample exact:swissroll -n 10000 --sampler ddim --steps 20 > s.csv\n"
                 "  diffuse sample ideal:points.csv -n 1000 > memorised.csv\n",
-    .help = help, .run = run};
+    .sections = sections, .samplers = true, .run = run};

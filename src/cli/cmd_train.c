@@ -559,24 +559,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return status;
 }
 
-static void help(df_text *out, words typed)
-{
-    df_model model = {0};
-    df_error error;
-    help_table(out, "Run", table);
-    help_table(out, "Training", df_config_options);
-    help_table(out, "Schedule", df_schedule_options);
-    help_table(out, "Network", df_network_options);
-    if (choose_method(&model, typed, &error) == DF_OK && model.objective->options) {
-        df_text title = {0};
-        df_text_add(&title, "Method %s", model.objective->name);
-        help_table(out, title.bytes, model.objective->options);
-        df_text_free(&title);
-    }
-    if (model.objective && model.objective->settings)
-        df_text_add(out, "\nMethod %s has other defaults: %s\n", model.objective->name, model.objective->settings);
-    help_table(out, "Threads and output", work_table);
-}
+static const section sections[] = {{"Run", table}, {"Training", df_config_options}, {"Schedule", df_schedule_options},
+                                   {"Network", df_network_options}, {"Threads and output", work_table}, {0}};
 
 const command command_train = {
     .name = "train", .about = "learn the points of a shape or a file", .usage = "DATA -o MODEL [options]",
@@ -584,4 +568,4 @@ const command command_train = {
                 "  diffuse train roll.csv -o roll.safetensors --log run.csv\n"
                 "  diffuse train dino --preset tiny-diffusion-fixed -o dino.safetensors\n"
                 "  diffuse train --resume roll.safetensors\n",
-    .help = help, .run = run};
+    .sections = sections, .methods = true, .run = run};

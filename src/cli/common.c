@@ -22,7 +22,6 @@ const df_option work_table[] = {
     {.name = "quiet", .letter = 'q', .kind = DF_FLAG, AT(quiet), .also = "silent", .help = "say nothing but errors"},
     {0}};
 #undef AT
-const df_option *const output_table = work_table + 1;
 
 const char *output_path(const output_options *options)
 {

@@ -8,16 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSION "0.1.0"
-
 const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_ema, &command_sample,
                                    &command_encode, &command_decode, &command_interpolate, &command_eval,
                                    &command_compare, &command_likelihood, &command_field, &command_info,
                                    &command_plot,   &command_report, &command_papers, &command_list,   NULL};
 
-static const char examples[] = "  diffuse train swissroll -o roll.safetensors\n"
-                               "  diffuse sample roll.safetensors -n 10000 -o samples.csv\n"
-                               "  diffuse plot samples.csv -o samples.svg\n";
+const char program_about[] = "train and sample diffusion models on 2-D point clouds";
+const char program_examples[] = "  diffuse train swissroll -o roll.safetensors\n"
+                                "  diffuse sample roll.safetensors -n 10000 -o samples.csv\n"
+                                "  diffuse plot samples.csv -o samples.svg\n";
+const char program_habits[] =
+    "Points go to standard output or to the file after -o, all talk to standard error; - is standard input\n"
+    "or output. The same command with the same --seed gives the same bytes on every machine.\n";
+const char program_statuses[] =
+    "0 done, 1 the answer is no, 2 wrong usage, 3 bad data or model file, 4 could not read or\n"
+    "write, 5 out of memory or over a stated limit, 6 diverged.\n";
 
 static const command *find_command(const char *name)
 {
@@ -39,27 +44,48 @@ static df_status unknown_command(const char *name, df_error *error)
 
 static void print_short_help(FILE *out)
 {
-    fprintf(out, "diffuse -- train and sample diffusion models on 2-D point clouds\n\n%s\n"
-                 "`diffuse help` lists the commands, `diffuse help COMMAND` explains one.\n", examples);
+    fprintf(out, "diffuse -- %s\n\n%s\n`diffuse help` lists the commands, `diffuse help COMMAND` explains one.\n",
+            program_about, program_examples);
 }
 
 static void print_help(void)
 {
-    printf("diffuse -- train and sample diffusion models on 2-D point clouds\n\n"
-           "usage: diffuse COMMAND [options]\n\n%s\ncommands:\n",
-           examples);
+    printf("diffuse -- %s\n\nusage: diffuse COMMAND [options]\n\n%s\ncommands:\n", program_about, program_examples);
     for (const command *const *c = commands; *c; c++) printf("  %-12s %s\n", (*c)->name, (*c)->about);
     printf("  %-12s %s\n\n", "help", "this page, or `diffuse help COMMAND`");
-    printf("Points go to standard output or to the file after -o, all talk to standard error; - is standard input\n"
-           "or output. The same command with the same --seed gives the same bytes on every machine.\n\n"
-           "exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 bad data or model file, 4 could not read or\n"
-           "write, 5 out of memory or over a stated limit, 6 diverged.\n");
+    printf("%s\nexit status: %s", program_habits, program_statuses);
+}
+
+static void add_method(df_text *out, words typed)
+{
+    const char *name = df_peek_option(typed.word, typed.count, "method");
+    const df_objective *method = df_find_objective(name ? name : "ddpm", NULL);
+    if (!method) return;
+    df_text title = {0};
+    df_text_add(&title, "Method %s", method->name);
+    if (method->options) help_table(out, title.bytes, method->options);
+    if (method->settings) df_text_add(out, "\n%s has other defaults: %s\n", title.bytes, method->settings);
+    df_text_free(&title);
+}
+
+static void add_sampler(df_text *out, words typed)
+{
+    sampler_choice choice;
+    df_error error;
+    if (choose_sampler(&choice, typed, "ddim", &error) != DF_OK) return;
+    df_text title = {0};
+    df_text_add(&title, "Sampler %s", choice.sampler->name);
+    help_table(out, title.bytes, choice.settings.table);
+    df_text_free(&title);
 }
 
 static void print_command_help(const command *c, words typed)
 {
     df_text options = {0};
-    c->help(&options, typed);
+    if (c->notes) c->notes(&options);
+    for (const section *s = c->sections; s && s->table; s++) help_table(&options, s->title, s->table);
+    if (c->methods) add_method(&options, typed);
+    if (c->samplers) add_sampler(&options, typed);
     printf("diffuse %s -- %s\n\nusage: diffuse %s %s\n\n%s\n%s", c->name, c->about, c->name, c->usage, c->examples,
            options.bytes ? options.bytes : "");
     df_text_free(&options);
