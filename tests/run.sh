@@ -46,11 +46,12 @@ rm -f "$build"/*.count
 # Two lanes, of about the same length.
 {
     part layers awk -f tests/layers.awk include/diffuse/*.h src/*/*.[ch]
-    part headers sh tests/headers.sh "$build/libdiffuse.a"
+    part headers sh tests/headers.sh
     part unit sh tests/unit.sh "$build"
     part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
     part bits sh tests/bits.sh "$build/bits"
     part references sh tests/references.sh "$program"
+    part install sh tests/install.sh "$program"
     part threads sh tests/threads.sh "$program"
     part shards sh tests/shards.sh "$program"
 } &
@@ -63,7 +64,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references threads shards cli pictures pages exact readme claims; do
+for name in layers headers unit double bits references install threads shards cli pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done

@@ -32,7 +32,7 @@ typedef struct command {
 extern const command command_data, command_noise, command_train, command_sample, command_encode, command_decode,
     command_interpolate, command_eval, command_likelihood, command_ema,
     command_field, command_compare,
-    command_info, command_plot, command_report, command_papers, command_list;
+    command_info, command_plot, command_report, command_papers, command_list, command_generate;
 
 /* NULL-terminated, in the order of the help. */
 extern const command *const commands[];

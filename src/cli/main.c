@@ -11,7 +11,8 @@
 const command *const commands[] = {&command_data,   &command_noise,  &command_train,  &command_ema, &command_sample,
                                    &command_encode, &command_decode, &command_interpolate, &command_eval,
                                    &command_compare, &command_likelihood, &command_field, &command_info,
-                                   &command_plot,   &command_report, &command_papers, &command_list,   NULL};
+                                   &command_plot,   &command_report, &command_papers, &command_list,
+                                   &command_generate, NULL};
 
 const char program_about[] = "train and sample diffusion models on 2-D point clouds";
 const char program_examples[] = "  diffuse train swissroll -o roll.safetensors\n"
