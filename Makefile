@@ -12,10 +12,11 @@ WARN = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotio
        -Wstrict-prototypes -Wmissing-prototypes
 # What the promise of equal bytes rests on stands apart from CFLAGS, so that no setting of those can break it.
 NUMERIC = -ffp-contract=off -fno-math-errno -fno-trapping-math
-ALL_CFLAGS = $(CFLAGS) $(WARN) $(NUMERIC) -D_POSIX_C_SOURCE=200809L -Iinclude -I$(B)/src -MMD -MP
+# Built in any folder, the bytes of the program are the same.
+ALL_CFLAGS = $(CFLAGS) $(WARN) $(NUMERIC) -ffile-prefix-map=$(CURDIR)=. -D_POSIX_C_SOURCE=200809L -Iinclude -I$(B)/src -MMD -MP
 
-LIBRARY_SOURCES := $(filter-out src/cli/%,$(wildcard src/*/*.c))
-PROGRAM_SOURCES := $(wildcard src/cli/*.c)
+LIBRARY_SOURCES := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c)))
+PROGRAM_SOURCES := $(sort $(wildcard src/cli/*.c))
 TESTS           := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 CLAIMS          := $(patsubst %.c,$(B)/%,$(wildcard tests/claim_*.c))
 PAPERS          := $(patsubst %.c,$(B)/%,$(wildcard tests/paper_*.c))
@@ -68,6 +69,40 @@ $(B)/%.html.h: %.html
 	@mkdir -p $(@D)
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $< >$@
 
+# What `make install` puts where, as from:to, and `make uninstall` takes away again.
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share
+HEADERS    := $(sort $(wildcard include/diffuse/*.h))
+PLACES = $(B)/diffuse:$(BINDIR)/diffuse $(B)/libdiffuse.a:$(LIBDIR)/libdiffuse.a \
+         $(foreach header,$(HEADERS),$(header):$(INCLUDEDIR)/diffuse/$(notdir $(header))) \
+         $(B)/diffuse.pc:$(LIBDIR)/pkgconfig/diffuse.pc $(B)/diffuse.man:$(DATADIR)/man/man1/diffuse.1 \
+         $(B)/diffuse.bash:$(DATADIR)/bash-completion/completions/diffuse \
+         $(B)/diffuse.zsh:$(DATADIR)/zsh/site-functions/_diffuse
+
+install: $(B)/diffuse $(B)/diffuse.pc $(B)/diffuse.man $(B)/diffuse.bash $(B)/diffuse.zsh ## install below PREFIX, with DESTDIR before it
+	@set -e; for place in $(PLACES); do to="$(DESTDIR)$${place#*:}"; mode=644; \
+	    if [ "$${place%%:*}" = $(B)/diffuse ]; then mode=755; fi; \
+	    install -d "$${to%/*}"; install -m $$mode "$${place%%:*}" "$$to"; done
+
+uninstall:                    ## remove what install put there
+	@for place in $(PLACES); do rm -f "$(DESTDIR)$${place#*:}"; done
+	@rmdir "$(DESTDIR)$(INCLUDEDIR)/diffuse" 2>/dev/null || true
+
+$(B)/diffuse.man $(B)/diffuse.bash $(B)/diffuse.zsh: $(B)/diffuse.%: $(B)/diffuse
+	$(Q)$< generate $* >$@
+
+# The folders below the prefix are told from it, so that the whole can be moved. Written anew for every PREFIX.
+$(B)/diffuse.pc: $(B)/diffuse always
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' \
+	    'includedir=$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)' '' 'Name: diffuse' \
+	    'Description: diffusion models on 2-D point clouds' \
+	    "Version: $$($< --version | sed -n 's/^diffuse \([^,]*\),.*/\1/p')" \
+	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -ldiffuse -lm -pthread' >$@
+always:
+
 test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)
 
@@ -108,6 +143,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib test bench quality gallery papers demo asan tsan double valgrind unit clean help diffuse
+.PHONY: lib install uninstall always test quality gallery papers demo asan tsan double valgrind unit clean help diffuse bench
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -1,5 +1,7 @@
 #!/bin/sh
-# install.sh PROGRAM -- what is generated says what the parser accepts.
+# install.sh PROGRAM -- what is generated says what the parser accepts; what is installed works, and goes again; the same
+# sources make the same program in any folder.
+sources=$(cd "$(dirname "$0")/.." && pwd)
 . "$(dirname "$0")/shell.sh"
 
 # ---- what the parser accepts: a line for every option, "OWNER --option", and for every choice of it ----
@@ -123,4 +125,56 @@ for command in $commands; do ok "zsh offers commands" grep -q "^    '$command:" 
 if command -v zsh >/dev/null 2>&1; then ok "zsh reads its completion" zsh -n _diffuse; else skip "zsh is not here"; fi
 t 2 'it can be man, bash or zsh' generate fish
 
+# ---- the same program from any folder ----
+
+unset MAKEFLAGS MFLAGS MAKELEVEL
+for folder in one another/with/a/longer/name; do
+    mkdir -p "$folder"
+    cp -R "$sources/Makefile" "$sources/include" "$sources/src" "$folder"
+    ok "it builds in $folder" make -s -j2 -C "$folder" CFLAGS='-O0 -g' build/diffuse build/diffuse.man
+done
+longer=another/with/a/longer/name
+for file in diffuse libdiffuse.a diffuse.man; do
+    ok "$file is the same in two folders" same "one/build/$file" "$longer/build/$file"
+done
+
+# ---- install ----
+
+installed() { make -s -C one CFLAGS='-O0 -g' PREFIX=/opt/it DESTDIR="$work/to here" "$@"; }
+root="$work/to here/opt/it"
+mkdir -p "$root/include/diffuse"
+echo mine >"$root/include/diffuse/mine.h"
+ok "make install" installed install
+(cd "$work/to here" && find . -type f | sed 's|^\./opt/it/||' | grep -v '^include/' | sort) >listed
+ok "what is installed, and where" is "$(tr '\n' ' ' <listed)" "bin/diffuse lib/libdiffuse.a lib/pkgconfig/diffuse.pc \
+share/bash-completion/completions/diffuse share/man/man1/diffuse.1 share/zsh/site-functions/_diffuse "
+ok "every header is installed" is "$(cd "$root/include/diffuse" && ls | grep -vx mine.h)" "$(ls "$sources/include/diffuse")"
+ok "the installed program runs" "$root/bin/diffuse" --version
+ok "the man page is the program's own" same "$root/share/man/man1/diffuse.1" diffuse.1
+ok "nothing says where it was built" no grep -rqF "$work" "$root"
+ln -s "$root" prefix
+flags="-I$work/prefix/include -L$work/prefix/lib -ldiffuse -lm -pthread"
+if command -v pkg-config >/dev/null 2>&1; then
+    told=$(PKG_CONFIG_PATH=prefix/lib/pkgconfig pkg-config --define-variable=prefix="$work/prefix" --cflags --libs diffuse)
+    ok "what pkg-config says" is "${told% }" "$flags"
+    version=$(PKG_CONFIG_PATH=prefix/lib/pkgconfig pkg-config --modversion diffuse)
+    "$program" --version >version
+    ok "its version" has "^diffuse $version," version
+else
+    skip "pkg-config is not here"
+fi
+warnings='-Wall -Wextra -Wpedantic -Werror'
+ok "the C example builds" ${CC:-cc} -std=c11 $warnings -o in_c "$sources/tests/example.c" $flags
+ok "the C example samples" sh -c './in_c >in_c.csv'
+d sample exact:swissroll -n 5 --seed 1 --steps 20 && sed 1d "$out" >sampled.csv
+ok "the C example and the program give the same points" same in_c.csv sampled.csv
+if command -v "${CXX:-c++}" >/dev/null 2>&1; then
+    ok "the C++ example builds" ${CXX:-c++} -std=c++17 $warnings -o in_cpp "$sources/tests/example.cpp" $flags
+    ok "the C++ example runs" sh -c './in_cpp >in_cpp.csv'
+    ok "the C++ example gives points with densities" is "$(grep -cxE '(-?[0-9.]+,){2}-?[0-9.]+' in_cpp.csv)" 5
+else
+    skip "no C++ compiler"
+fi
+ok "make uninstall" installed uninstall
+ok "only what was there before is left" is "$(cd "$work/to here" && find . -type f)" ./opt/it/include/diffuse/mine.h
 finish
