@@ -69,6 +69,9 @@ $(B)/%.html.h: %.html
 	@mkdir -p $(@D)
 	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $< >$@
 
+static:                       ## build build/static/diffuse with musl-gcc: one file that needs nothing of the system
+	@$(MAKE) -s B=build/static CC=musl-gcc LDFLAGS=-static build/static/diffuse
+
 # What `make install` puts where, as from:to, and `make uninstall` takes away again.
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
@@ -143,6 +146,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib install uninstall always test quality gallery papers demo asan tsan double valgrind unit clean help diffuse bench
+.PHONY: lib static install uninstall always test quality gallery papers demo asan tsan double valgrind unit clean help diffuse bench
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -1,11 +1,11 @@
 #!/bin/sh
 # bits.sh FOLDER -- the same command and seed give the same bytes, whatever compiled the program and runs it.
-# Builds the program with the compilers present, no warnings allowed, and compares data, noised data, log, model,
-# checkpoint, samples, latents, likelihoods and a picture, for every set of kernels this machine can run; each time
-# with another number of threads.
+# Builds the program with the compilers present (with musl-gcc as one static file), no warnings allowed, and compares
+# data, noised data, log, model, checkpoint, samples, latents, likelihoods and a picture, for every set of kernels this
+# machine can run; each time with another number of threads.
 # BITS="gcc/-O1 clang/-O0" names other builds.
 folder=$1
-builds=${BITS:-gcc/-O0 gcc/-O3 clang/-O2 clang/-O3}
+builds=${BITS:-gcc/-O0 gcc/-O3 clang/-O2 clang/-O3 musl-gcc/-O2}
 passed=0 failed=0 compared=0 first=
 mkdir -p "$folder"
 
@@ -58,7 +58,8 @@ for pair in $builds; do
         continue
     fi
     build=$folder/$compiler$level
-    if ! make -s -j2 B="$build" CC="$compiler" CFLAGS="$level -Werror" "$build/diffuse" >"$folder/build.log" 2>&1; then
+    case $compiler in musl-*) link=-static ;; *) link= ;; esac
+    if ! make -s -j2 B="$build" CC="$compiler" CFLAGS="$level -Werror" LDFLAGS="$link" "$build/diffuse" >"$folder/build.log" 2>&1; then
         echo "FAIL bits: $compiler $level does not build: $(grep -m 1 -E 'error|warning' "$folder/build.log")"
         failed=$((failed + 1))
         continue
