@@ -605,7 +605,8 @@ t 0 '' papers
 ok "papers" has '^ddpm +2020  Denoising Diffusion Probabilistic Models' "$out"
 for key in $(awk '/^[a-z]/ { print $1 }' "$out"); do t 0 '' papers "$key" && ok "papers $key" has 'arXiv:[0-9]+\.[0-9]+' "$out"; done
 t 0 '' list samplers
-for sampler in $(awk '{ print $1 }' "$out"); do t 0 "4 points by $sampler in 5 steps" sample "$short" -n 4 --steps 5 --sampler "$sampler"; done
+for sampler in $(awk '$1 != "dpm2015" { print $1 }' "$out"); do t 0 "4 points by $sampler in 5 steps" sample "$short" -n 4 --steps 5 --sampler "$sampler"; done
+t 2 'the learned variance that is asked for is not in this model' sample "$short" -n 4 --steps 5 --sampler dpm2015
 t 2 "ends in '.png'" plot "$roll" -o picture.png
 t 4 'cannot read nothing.csv: No such file' plot nothing.csv -o picture.svg
 t 3 'there are no rows of data' plot - -o picture.svg
