@@ -85,6 +85,17 @@ static inline df_mixture open_shape(const char *name, double noise)
     return mixture;
 }
 
+/* The same, brought to mean 0 and a mean variance of 1, as training does. */
+static inline df_mixture open_scaled(const char *name)
+{
+    const df_mixture raw = open_shape(name, 0);
+    df_mixture scaled = {0};
+    double mean[2], covariance[4];
+    df_mixture_moments(mean, covariance, &raw);
+    CHECK(df_mixture_scaled(&scaled, &arena, &raw, mean, sqrt((covariance[0] + covariance[3]) / 2), &error) == DF_OK);
+    return scaled;
+}
+
 static inline double *draw(const df_mixture *mixture, uint64_t seed, size_t n)
 {
     double *x = reserve(n * mixture->dim, sizeof *x);

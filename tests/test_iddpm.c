@@ -10,10 +10,7 @@ static void *scratch;
 
 static void open_roll(void)
 {
-    const df_mixture raw = open_shape("swissroll", 0);
-    double mean[2], covariance[4];
-    df_mixture_moments(mean, covariance, &raw);
-    CHECK(df_mixture_scaled(&roll, &arena, &raw, mean, sqrt((covariance[0] + covariance[3]) / 2), &error) == DF_OK);
+    roll = open_scaled("swissroll");
     exact = df_denoiser_of_mixture(&roll);
     scratch = exact.scratch(exact.self, &arena, &error);
 }

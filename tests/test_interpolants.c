@@ -12,10 +12,7 @@ static df_schedule schedule;
 
 static void open_roll(void)
 {
-    const df_mixture raw = open_shape("swissroll", 0);
-    double mean[2], covariance[4];
-    df_mixture_moments(mean, covariance, &raw);
-    CHECK(df_mixture_scaled(&roll, &arena, &raw, mean, sqrt((covariance[0] + covariance[3]) / 2), &error) == DF_OK);
+    roll = open_scaled("swissroll");
     exact = df_denoiser_of_mixture(&roll);
     const df_schedule_config config = {.beta_schedule = DF_BETA_FLOW, .timesteps = 1000, .shift = 1};
     CHECK(df_schedule_init(&schedule, &config, &arena, &error) == DF_OK);

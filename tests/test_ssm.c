@@ -8,10 +8,7 @@ static df_mixture roll;
 
 static void open_roll(void)
 {
-    const df_mixture raw = open_shape("swissroll", 0);
-    double mean[2], covariance[4];
-    df_mixture_moments(mean, covariance, &raw);
-    CHECK(df_mixture_scaled(&roll, &arena, &raw, mean, sqrt((covariance[0] + covariance[3]) / 2), &error) == DF_OK);
+    roll = open_scaled("swissroll");
 }
 
 /* ---- the exact score of x0 + sigma eps ---- */
