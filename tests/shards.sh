@@ -74,6 +74,40 @@ wait $! 2>/dev/null
 t 0 '' sample model.safetensors -n 60000 -q --shard 1/2 -f -o again
 ok "a killed shard made again" same once again
 
+# ---- eval --partial and --merge ----
+
+judged="model.safetensors --against swissroll -n 500 --likelihood-points 333 --steps 5 -q"
+t 0 '' eval $judged --json
+cp "$out" whole
+rm -f part.*
+for k in 6 5 4 3 2 1 0; do t 0 '' eval $judged --partial --shard $k/7 -o part.$k; done
+t 0 '' eval $judged --json --threads 3 --merge part.?
+ok "an evaluation from 7 parts" same whole "$out"
+cp part.3 once
+t 0 '' eval $judged --partial --threads 3 --range 216:287 -f -o part.3
+ok "a part made again" same once part.3
+t 1 'kl is .*, above --max-kl 0' eval $judged --max-kl 0 --merge part.? -o judged.txt
+t 0 '' eval $judged --partial -o all.safetensors
+t 0 '' eval $judged --json --merge all.safetensors
+ok "an evaluation from one part" same whole "$out"
+t 0 '' eval exact:moons -n 20 --steps 3 --against roll.csv --partial -q -o of-file
+t 0 '' eval exact:moons -n 20 --steps 3 --against roll.csv --json -q
+cp "$out" whole
+t 0 '' eval exact:moons -n 20 --steps 3 --against roll.csv --json -q --merge of-file
+ok "an evaluation against a file from parts" same whole "$out"
+t 3 'row 0 of 500, and perhaps others, are in none of the parts' eval $judged --merge part.[1-6]
+t 3 'row 216 of 500' eval $judged --merge part.[0-24-6]
+t 3 'row 429 of 500' eval $judged --merge part.[0-5]
+t 3 'rows 72 to 144 are in part.1 and in part.1' eval $judged --merge part.? part.1
+t 3 'part.0 is part of another evaluation: "seed":0 there, "seed":3 here' eval $judged --seed 3 --merge part.?
+t 3 'model.safetensors is no part that' eval $judged --merge model.safetensors
+t 3 'of-file is part of another evaluation: "model":"exact:moons" there' eval $judged --merge of-file
+t 2 '--merge: no parts are named' eval $judged --merge
+t 2 '-o is missing' eval $judged --partial
+t 2 '--shard is for --partial' eval $judged --shard 0/2
+t 2 '--json is for judging' eval $judged --partial --json -o x
+t 2 '--merge is for models, and roll.csv is a file' eval roll.csv --against swissroll --merge part.0
+
 # ---- compare --merge ----
 
 cp model.safetensors other.safetensors

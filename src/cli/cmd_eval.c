@@ -1,6 +1,7 @@
 /* cmd_eval.c -- `diffuse eval`: every measure beside the value that true points of the same number would give. */
 #include "evaluate.h"
 
+#include "diffuse/file.h"
 #include "diffuse/json.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@ typedef struct options {
     const char *against, *sampler, *profile;
     double noise, most[MEASURES];
     uint64_t points, likelihood_points, seed;
-    bool json;
+    bool json, partial, merge;
 } options;
 
 #define AT(member) .offset = offsetof(options, member)
@@ -35,6 +36,10 @@ static const df_option table[] = {
     {.name = "json", .kind = DF_FLAG, AT(json), .help = "print JSON, for programs; its keys only ever grow"},
     {.name = "profile", .kind = DF_WORD, AT(profile), .shown = "FILE",
      .help = "write the score error by level to FILE, to see where a model is wrong"},
+    {.name = "partial", .kind = DF_FLAG, AT(partial),
+     .help = "only write to -o what takes long, for --merge: the samples and likelihoods of --shard or --range"},
+    {.name = "merge", .kind = DF_FLAG, AT(merge), .not_with = "partial",
+     .help = "judge the PARTs of a MODEL that --partial wrote with the same options, in any order"},
     GATE("max-kl", KL, "kl"),
     GATE("max-w2", W2, "w2"),
     GATE("max-sliced-w2", SLICED_W2, "sliced_w2"),
@@ -49,9 +54,10 @@ enum { PARTS_MOST = 1024 };
 typedef struct request {
     options own;
     output_options out;
+    slice_options typed_slice;
     df_grid_config grid;
     df_schedule_config schedule;
-    df_settings own_settings, output, grid_settings, schedule_settings;
+    df_settings own_settings, slices, output, grid_settings, schedule_settings;
     sampler_choice choice;
     const char *parts[PARTS_MOST]; /* what was typed */
     size_t part_count;
@@ -93,7 +99,7 @@ static df_status name_target(request *q, df_arena *arena, df_error *error)
 {
     while (q->part_count < PARTS_MOST && q->parts[q->part_count]) q->part_count++;
     q->e.target = q->parts[0];
-    if (q->part_count == 1) return DF_OK;
+    if (q->part_count == 1 || q->own.merge) return DF_OK;
     for (size_t i = 0; i < q->part_count; i++)
         if (names_subject(q->parts[i]))
             return df_fail(error, DF_USAGE, "%s is a model; only files of points can be judged together", q->parts[i]);
@@ -110,21 +116,14 @@ static df_status load_target(request *q, df_arena *arena, df_error *error)
     if (df_find_shape(target))
         return df_fail(error, DF_USAGE, "%s is a shape, neither a model nor points\n  try exact:%s", target, target);
     if (names_subject(target)) return evaluation_subject(&q->e, &q->schedule_settings, arena, error);
-    static const char *const of_models[] = {"points", "likelihood-points", "sampler", "profile", NULL};
+    static const char *const of_models[] = {"points",  "likelihood-points", "sampler", "profile",
+                                            "partial", "merge",             NULL};
     char purpose[128];
     snprintf(purpose, sizeof purpose, "models, and %.80s is a file of points", target);
     DF_TRY(refuse_idle(&q->own_settings, of_models, purpose, error));
     DF_TRY(refuse_all(&q->grid_settings, purpose, error));
     DF_TRY(refuse_all(&q->choice.settings, purpose, error));
     return refuse_all(&q->schedule_settings, purpose, error);
-}
-
-static df_status get_points(request *q, df_arena *arena, df_error *error)
-{
-    df_level *levels;
-    if (!q->e.is_subject) return read_samples(q, arena, error);
-    q->e.n = q->own.points;
-    return evaluation_sample(&q->e, &levels, &q->choice, &q->grid_settings, &q->grid, NULL, NULL, arena, error);
 }
 
 /* ---- the truth ---- */
@@ -169,6 +168,59 @@ static df_status write_profile(const request *q, df_error *error)
     }
     if (status == DF_OK) return df_table_close(&writer, error);
     df_table_abandon(&writer);
+    return status;
+}
+
+/* ---- the points ---- */
+
+/* All that decides the samples and their likelihoods. */
+static void describe_work(df_text *out, const request *q)
+{
+    const df_model *model = &q->e.subject.model;
+    const size_t size = model->network.parameter_count * sizeof *model->average;
+    const uint32_t weights = q->e.subject.is_model ? df_crc32c(0, model->average, size) : 0;
+    df_text_add(out, "{\"model\":");
+    df_json_add_string(out, q->e.target);
+    df_text_add(out, ",\"weights\":\"%08x\",\"against\":", (unsigned)weights);
+    df_json_add_string(out, q->e.reference.name);
+    df_text_add(out, ",\"noise\":");
+    df_json_add_number(out, q->own.noise);
+    df_text_add(out, ",\"points\":%zu,\"likelihood-points\":%zu,\"seed\":%llu,\"sampler\":", q->e.n,
+                evaluation_likelihood_points(&q->e), (unsigned long long)q->e.seed);
+    df_json_add_string(out, q->choice.sampler->name);
+    df_settings_json(out, &q->choice.settings);
+    df_settings_json(out, &q->grid_settings);
+    df_settings_json(out, &q->schedule_settings);
+    df_text_add(out, "}");
+}
+
+static df_status sample(request *q, size_t first, size_t end, df_arena *arena, df_error *error)
+{
+    df_level *levels;
+    return evaluation_sample(&q->e, first, end, &levels, &q->choice, &q->grid_settings, &q->grid, NULL, NULL, arena,
+                             error);
+}
+
+static df_status with_work(request *q, const char *work, df_arena *arena, df_error *error)
+{
+    slice rows;
+    if (q->own.merge) return partial_merge(&q->e, q->parts + 1, q->part_count - 1, work, arena, error);
+    DF_TRY(choose_slice(&rows, &q->typed_slice, q->e.n, &q->out, error));
+    DF_TRY(sample(q, (size_t)rows.first, (size_t)rows.end, arena, error));
+    return partial_write(&q->e, (size_t)rows.first, (size_t)rows.end, work, &q->out, arena, error);
+}
+
+/* Makes or reads the points, or with --partial makes and writes some of them. */
+static df_status get_points(request *q, df_arena *arena, df_error *error)
+{
+    if (!q->e.is_subject) return read_samples(q, arena, error);
+    q->e.n = q->own.points;
+    if (!q->own.partial && !q->own.merge) return sample(q, 0, q->e.n, arena, error);
+    df_text work = {0};
+    describe_work(&work, q);
+    const df_status status = work.failed ? df_fail(error, DF_LIMIT, "out of memory")
+                                         : with_work(q, work.bytes, arena, error);
+    df_text_free(&work);
     return status;
 }
 
@@ -285,19 +337,35 @@ static df_status check_outputs(const request *q, df_error *error)
     return q->own.profile ? df_output_check(q->own.profile, q->out.overwrite, error) : DF_OK;
 }
 
+/* A part is judged when it is merged. */
+static df_status check_parts(const request *q, df_error *error)
+{
+    static const char *const of_judging[] = {"json", "profile", "max-kl", "max-w2", "max-sliced-w2", "max-energy",
+                                             "max-ks", "max-off-shape", NULL};
+    if (q->own.merge && q->part_count < 2)
+        return df_fail(error, DF_USAGE, "--merge: no parts are named\n  diffuse eval %s --merge part-*.safetensors",
+                       q->e.target);
+    if (!q->own.partial) return refuse_all(&q->slices, "--partial", error);
+    if (!q->out.output)
+        return df_fail(error, DF_USAGE, "-o is missing: where the part goes\n  add -o part-0.safetensors");
+    return refuse_idle(&q->own_settings, of_judging, "judging, and --partial leaves that to --merge", error);
+}
+
 static df_status run(words typed, df_arena *arena, df_error *error)
 {
     static request q;
     DF_TRY(choose_sampler(&q.choice, typed, "ddim", error));
     q.own_settings = (df_settings){.table = table, .values = &q.own};
+    q.slices = (df_settings){.table = slice_table, .values = &q.typed_slice};
     q.output = (df_settings){.table = work_table, .values = &q.out};
     q.grid_settings = (df_settings){.table = grid_table, .values = &q.grid};
     q.schedule_settings = (df_settings){.table = df_schedule_options, .values = &q.schedule};
-    df_settings *const list[] = {&q.own_settings, &q.grid_settings, &q.choice.settings, &q.schedule_settings,
-                                 &q.output, NULL};
+    df_settings *const list[] = {&q.own_settings, &q.slices, &q.grid_settings, &q.choice.settings,
+                                 &q.schedule_settings, &q.output, NULL};
     for (df_settings *const *settings = list; *settings; settings++) df_settings_defaults(*settings);
     DF_TRY(parse_words(list, typed, q.parts, 1, PARTS_MOST, "MODEL|POINTS", arena, error));
     DF_TRY(name_target(&q, arena, error));
+    DF_TRY(check_parts(&q, error));
     if (q.own.likelihood_points == 1)
         return df_fail(error, DF_USAGE, "--likelihood-points: 1 has no error bar; 2 at least");
     q.e.seed = q.own.seed;
@@ -307,6 +375,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(load_target(&q, arena, error));
     DF_TRY(choose_reference(&q, arena, error));
     DF_TRY(get_points(&q, arena, error));
+    if (q.own.partial) return DF_OK;
     DF_TRY(evaluate(&q.e, arena, error));
     if (q.own.profile) DF_TRY(write_profile(&q, error));
     DF_TRY(write_report(&q, error));
@@ -327,14 +396,16 @@ static void notes(df_text *out)
                      "two halves.\n");
 }
 
-static const section sections[] = {{"Options", table}, {"Steps", grid_table},
+static const section sections[] = {{"Options", table}, {"Parts, with --partial", slice_table}, {"Steps", grid_table},
                                    {"Schedule (of exact: and ideal:)", df_schedule_options},
                                    {"Threads and output", work_table}, {0}};
 
 const command command_eval = {
     .name = "eval", .about = "judge a model or points against the truth, each measure beside its floor",
-    .usage = "MODEL|POINTS [POINTS ...] [options]",
+    .usage = "MODEL|POINTS [POINTS ...|PART ...] [options]",
     .examples = "  diffuse eval roll.safetensors\n  diffuse eval samples.csv --against swissroll\n"
                 "  diffuse eval part.*.csv --against swissroll\n"
-                "  diffuse eval roll.safetensors --json --max-kl 0.05\n",
+                "  diffuse eval roll.safetensors --json --max-kl 0.05\n"
+                "  diffuse eval roll.safetensors --partial --shard 0/4 -o part-0.safetensors\n"
+                "  diffuse eval roll.safetensors --merge part-*.safetensors\n",
     .sections = sections, .notes = notes, .run = run};

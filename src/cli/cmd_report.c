@@ -302,7 +302,8 @@ static df_status sample(report *r, df_arena *arena, df_error *error)
     r->e.n = r->own.points;
     DF_NEW(arena, f->x, f->frames * f->points * DIM, error);
     DF_NEW(arena, r->t, f->frames, error);
-    DF_TRY(evaluation_sample(&r->e, &r->levels, &r->choice, &r->grid_settings, &r->grid, film_record, f, arena, error));
+    DF_TRY(evaluation_sample(&r->e, 0, r->e.n, &r->levels, &r->choice, &r->grid_settings, &r->grid, film_record, f,
+                             arena, error));
     for (size_t k = 0; k < f->frames; k++)
         r->t[k] = df_schedule_step(&s->schedule, r->levels[film_step(f, k)]) / (double)s->schedule.steps;
     df_transform_undo(&s->transform, f->x, f->frames * f->points);

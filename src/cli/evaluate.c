@@ -47,20 +47,21 @@ df_status evaluation_subject(evaluation *e, const df_settings *schedule, df_aren
     return DF_OK;
 }
 
-df_status evaluation_sample(evaluation *e, df_level **levels, const sampler_choice *choice, df_settings *grid_given,
-                            df_grid_config *grid, void (*hook)(df_walk *, size_t, void *), void *hook_self,
-                            df_arena *arena, df_error *error)
+df_status evaluation_sample(evaluation *e, size_t first, size_t end, df_level **levels, const sampler_choice *choice,
+                            df_settings *grid_given, df_grid_config *grid, void (*hook)(df_walk *, size_t, void *),
+                            void *hook_self, df_arena *arena, df_error *error)
 {
     const df_subject *s = &e->subject;
+    const size_t n = end - first;
     DF_TRY(make_grid(levels, grid_given, grid, choice->sampler, 50, &s->schedule, arena, error));
     df_sampling sampling = {.denoiser = &s->denoiser, .sampler = choice->sampler, .options = choice->options,
                             .levels = *levels, .steps = grid->steps, .seed = e->seed, .hook = hook,
                             .hook_self = hook_self, .team = e->team};
     DF_TRY(df_sampling_init(&sampling, arena, error));
-    DF_NEW(arena, e->x, e->n * s->dim, error);
-    df_sampling_start(&sampling, 0, e->n, e->x);
-    DF_TRY(df_sampling_run(&sampling, 0, e->n, e->x, error));
-    df_transform_undo(&s->transform, e->x, e->n);
+    DF_NEW(arena, e->x, n * s->dim, error);
+    df_sampling_start(&sampling, first, n, e->x);
+    DF_TRY(df_sampling_run(&sampling, first, n, e->x, error));
+    df_transform_undo(&s->transform, e->x, n);
     return DF_OK;
 }
 
@@ -211,23 +212,47 @@ df_status evaluation_density(double *model, const evaluation *e, const double *x
     return DF_OK;
 }
 
+size_t evaluation_likelihood_points(const evaluation *e)
+{
+    const size_t most = df_reference_most(&e->reference);
+    return e->likelihood_points < most ? e->likelihood_points : most;
+}
+
+/* x:(n, dim), the true points whose likelihood is computed. */
+static df_status likelihood_points(double **x, size_t *n, const evaluation *e, df_arena *arena, df_error *error)
+{
+    *n = evaluation_likelihood_points(e);
+    DF_NEW(arena, *x, *n * e->reference.dim, error);
+    df_reference_points(&e->reference, points_after_distances(e), *n, *x);
+    return DF_OK;
+}
+
+df_status evaluation_true_density(double *log_density, const evaluation *e, size_t first, size_t end, df_arena *arena,
+                                  df_error *error)
+{
+    double *x;
+    size_t n;
+    DF_TRY(likelihood_points(&x, &n, e, arena, error));
+    return evaluation_density(log_density, e, x + first * e->reference.dim, end - first, arena, error);
+}
+
 /* nll, and with a known density the entropy and KL(truth || model), paired: over the same points. */
 static df_status measure_likelihood(evaluation *e, df_arena *arena, df_error *error)
 {
-    const size_t most = df_reference_most(&e->reference);
-    const size_t n = e->likelihood_points < most ? e->likelihood_points : most;
-    double *x, *model, *truth, *gap, mean, se;
-    DF_NEW(arena, x, n * e->reference.dim, error);
-    DF_NEW(arena, model, n, error);
-    DF_NEW(arena, truth, n, error);
-    DF_NEW(arena, gap, n, error);
-    df_reference_points(&e->reference, points_after_distances(e), n, x);
-    DF_TRY(evaluation_density(model, e, x, n, arena, error));
-    df_mean_error(&mean, &se, model, n);
+    double *x, *truth, *gap, mean, se;
+    size_t n;
+    DF_TRY(likelihood_points(&x, &n, e, arena, error));
+    if (!e->density) {
+        DF_NEW(arena, e->density, n, error);
+        DF_TRY(evaluation_density(e->density, e, x, n, arena, error));
+    }
+    df_mean_error(&mean, &se, e->density, n);
     e->results[NLL] = (result){-mean, MISSING, se, n};
     if (!has_density(&e->reference)) return DF_OK;
+    DF_NEW(arena, truth, n, error);
+    DF_NEW(arena, gap, n, error);
     df_log_densities(truth, &e->reference.mixture, 0, x, n, e->team);
-    for (size_t i = 0; i < n; i++) gap[i] = truth[i] - model[i];
+    for (size_t i = 0; i < n; i++) gap[i] = truth[i] - e->density[i];
     df_mean_error(&mean, &se, truth, n);
     e->results[NLL].floor = -mean;
     e->results[ENTROPY] = (result){-mean, MISSING, se, n};
