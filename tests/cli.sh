@@ -130,6 +130,21 @@ t 2 '--teacher exact needs a shape' train "$roll" --teacher exact -o x
 t 2 '--teacher exact needs a shape' train moons --teacher exact --scale per-column -o x
 awk 'BEGIN { print "a,b,c,d"; for (i = 0; i < 30; i++) print i "," i % 7 "," i * i "," i % 3 }' >"$work/four.csv"
 t 2 '--target batch is for points of at most 3 columns, and these have 4' train "$work/four.csv" --target batch -o x
+t 2 '--slices has no effect with --estimator exact' train moons --method ssm --estimator exact --slices 3 -o x
+t 2 '--projection has no effect with --estimator exact' train moons --method ssm --projection gaussian --estimator exact -o x
+t 2 '--vlb-weight has no effect with --loss vlb' train moons --method iddpm --loss vlb --vlb-weight 1 -o x
+t 2 '--point-waves has no effect with --point-features raw' train moons --point-features raw --point-waves 3 -o x
+t 2 '--level-scale has no effect with --level-features raw' train moons --level-features raw --level-scale 3 -o x
+t 2 '--snr has no effect with --corrector-steps 0' sample "$model" --sampler pc --snr 0.2 --corrector-steps 0
+t 2 '--s-noise has no effect with --s-churn 0' sample "$model" --sampler heun --s-noise 1.1
+t 2 '--s-tmin has no effect with --s-churn 0' compare "$model" --samplers ddim,euler:s-tmin=1
+t 2 '--eta and --sigma-hat cannot go together' compare "$model" --samplers ddim:eta=1:sigma-hat=yes
+t 2 '--diffusion-norm has no effect with --diffusion none' sample "$model" --sampler sit --diffusion none --diffusion-norm 2
+d train moons -n 100 --train-steps 2 --method flow-matching --coupling ot -q -o "$work/coupled"
+for sampler in 'heun --s-churn 1' 'euler --s-churn 1' 'ddim --eta 1' ddpm pc langevin dpmpp_2m_sde analytic_dpm; do
+    t 2 'needs a model whose noise and data were independent' sample "$work/coupled" -n 2 --sampler $sampler
+done
+for sampler in heun euler ddim flow; do t 0 "2 points by $sampler" sample "$work/coupled" -n 2 --sampler $sampler; done
 t 2 'DATA is given twice' train moons --data dino -o x
 t 2 '-o and --log both name x' train moons -o x --log x
 t 2 '--time-limit cannot go with --seeds' train moons -o x --seeds 2 --time-limit 1

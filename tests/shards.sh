@@ -135,7 +135,13 @@ tr ',' '\000' <model.csv >nul.csv
 t 3 'nul.csv: a NUL byte' compare --merge nul.csv
 t 4 'cannot read missing.csv' compare --merge missing.csv
 t 2 'TABLE is missing' compare --merge
-t 2 'unknown option --steps' compare --merge model.csv --steps 5
+for idle in '--steps 5' '--samplers ddim' '--rho 3' '--shift 1' '--threads 2' '--against swissroll'; do
+    t 2 "${idle% *} is for comparing models, and --merge joins what was compared" compare --merge model.csv $idle
+done
+cp model.safetensors 'a,b'
+t 2 'a,b cannot stand in a table, which has no quotes' compare 'a,b' $quick -o x.csv
+t 0 '' compare 'a,b' $quick
+t 2 "'9' is one argument too many; 8 models can be compared at once" compare 1 2 3 4 5 6 7 8 9
 
 # ---- wrong words ----
 

@@ -683,6 +683,16 @@ static void check_coupled_is_refused(const df_sampler *sampler)
     CHECK(!refused || strstr(error.message, sampler->name) != NULL);
 }
 
+static void check_options_are_needed(const df_sampler *sampler)
+{
+    run r;
+    prepare(&r, sampler->name, "", &data, even_levels(20, 0.01, 7), 7);
+    r.sampling.options = NULL;
+    const df_status status = df_sampling_check(&r.sampling, &error);
+    CHECK(status == (sampler->options ? DF_USAGE : DF_OK));
+    CHECK(!sampler->options || strstr(error.message, "has options") != NULL);
+}
+
 static void check_foreign_levels_are_refused(const df_sampler *sampler)
 {
     const df_level *levels = even_levels(20, 0.01, 7);
@@ -719,6 +729,7 @@ static void test_every_sampler(void)
             check_divergence_is_reported(*sampler, (double)NAN);
             check_divergence_is_reported(*sampler, HUGE_VAL);
             check_coupled_is_refused(*sampler);
+            check_options_are_needed(*sampler);
             check_foreign_levels_are_refused(*sampler);
             if (checks_failed != failed) fprintf(stderr, "  by sampler %s\n", (*sampler)->name);
         }

@@ -26,6 +26,7 @@ typedef struct df_option {
     const char *shown; /* what --help calls the value: "FILE", "N" */
     const char *also;  /* names other programs use, separated by blanks: only hints */
     const char *not_with; /* the option of the same table that this one cannot be given together with */
+    const char *idle_with; /* settings of the same table, "name=value name=value ...", with which it has no effect */
     const char *help;
 } df_option;
 
@@ -53,6 +54,9 @@ bool df_settings_given(const df_settings *settings, const char *name);
 df_status df_settings_apply(df_settings *const *list, const char *assignments, df_arena *arena,
                             df_error *error) DF_MUST_CHECK;
 
+/* Refuses options that were given though they contradict another, or have no effect beside it. */
+df_status df_settings_check(df_settings *const *list, df_error *error) DF_MUST_CHECK;
+
 /* The value of an option as df_settings_set would read it. */
 void df_settings_show(df_text *out, const df_settings *settings, const df_option *option);
 
@@ -65,7 +69,7 @@ const char *df_choice_name(const df_option *table, const char *option, int choic
 /* The help text of a table. */
 void df_settings_help(df_text *out, const df_settings *settings);
 
-/* Parses a command line into settings and operands (whatever is not an option; "--" ends options).
+/* Parses a command line into settings and operands (whatever is not an option; "--" ends options), and checks them.
  * `words` need not outlive the call except where DF_WORD values and operands point into it. */
 df_status df_settings_parse(df_settings *const *list, const char *const *words, size_t count, const char **operands,
                             size_t *operand_count, size_t operands_most, df_arena *arena,

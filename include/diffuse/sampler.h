@@ -101,7 +101,7 @@ df_status df_grid_init(df_level *levels, const df_grid_config *config, const df_
 typedef struct df_sampling {
     const df_denoiser *denoiser;
     const df_sampler *sampler;
-    const void *options;
+    const void *options; /* the sampler's own struct; NULL when it has none */
     const df_level *levels;
     size_t steps;
     uint64_t seed;

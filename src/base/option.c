@@ -265,6 +265,35 @@ const char *df_peek_option(const char *const *words, size_t count, const char *n
     return value;
 }
 
+/* Refuses an option without effect, as another one of its table is now. */
+static df_status check_idle(const df_settings *settings, const df_option *option, df_error *error)
+{
+    for (const df_option *other = settings->table; option->idle_with && other->name; other++) {
+        df_text value = {0}, setting = {0};
+        df_settings_show(&value, settings, other);
+        df_text_add(&setting, "%s=%s", other->name, value.bytes ? value.bytes : "");
+        const bool idle = setting.bytes && holds_word(option->idle_with, setting.bytes);
+        if (idle)
+            df_fail(error, DF_USAGE, "--%s has no effect with --%s %s", option->name, other->name, value.bytes);
+        df_text_free(&value);
+        df_text_free(&setting);
+        if (idle) return DF_USAGE;
+    }
+    return DF_OK;
+}
+
+df_status df_settings_check(df_settings *const *list, df_error *error)
+{
+    for (; *list; list++)
+        for (const df_option *option = (*list)->table; option->name; option++) {
+            if (!df_settings_given(*list, option->name)) continue;
+            if (option->not_with && df_settings_given(*list, option->not_with))
+                return df_fail(error, DF_USAGE, "--%s and --%s cannot go together", option->not_with, option->name);
+            DF_TRY(check_idle(*list, option, error));
+        }
+    return DF_OK;
+}
+
 static const df_option *find_letter(df_settings *const *list, char letter, df_settings **owner)
 {
     for (; *list; list++)
@@ -298,16 +327,6 @@ static df_status find_option(df_settings *const *list, const char *word, const d
     return DF_OK;
 }
 
-/* Refuses options that contradict each other. */
-static df_status check_pairs(df_settings *const *list, df_error *error)
-{
-    for (; *list; list++)
-        for (const df_option *option = (*list)->table; option->name; option++)
-            if (option->not_with && df_settings_given(*list, option->name) &&
-                df_settings_given(*list, option->not_with))
-                return df_fail(error, DF_USAGE, "--%s and --%s cannot go together", option->not_with, option->name);
-    return DF_OK;
-}
 
 df_status df_settings_parse(df_settings *const *list, const char *const *words, size_t count, const char **operands,
                             size_t *operand_count, size_t operands_most, df_arena *arena, df_error *error)
@@ -340,5 +359,5 @@ df_status df_settings_parse(df_settings *const *list, const char *const *words, 
         }
         DF_TRY(df_settings_set(owner, option, value, arena, error));
     }
-    return check_pairs(list, error);
+    return df_settings_check(list, error);
 }

@@ -121,11 +121,8 @@ const char *const *slice_names(const slice *chosen, const char *const *names);
 
 /* ---- merge.c ---- */
 
-extern const df_option merge_table[];
-
-/* Whether --merge is among the words, with which `diffuse compare` is `merge`. */
-bool wants_merge(words typed);
-df_status merge(words typed, df_arena *arena, df_error *error) DF_MUST_CHECK;
+/* Joins the tables of earlier comparisons, of a NULL-terminated list of files. */
+df_status merge(const char *const *paths, const output_options *to, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 /* ---- film.c ---- */
 

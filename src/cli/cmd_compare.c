@@ -9,6 +9,7 @@
 typedef struct options {
     const char *samplers, *steps, *etas, *against;
     uint64_t points, seed, seeds, fine_steps;
+    bool merge;
 } options;
 
 enum { SUBJECTS_MOST = 8, SAMPLERS_MOST = 16, COUNTS_MOST = 16, SEEDS_MOST = 100, MEASURES = 5 };
@@ -32,6 +33,10 @@ static const df_option table[] = {
     {.name = "fine-steps", .kind = DF_COUNT, AT(fine_steps), .value = "400", .low = 10, .high = 100000, .shown = "N",
      .help = "steps of the fine solution, by UniPC, that displacement is measured from"},
     {0}};
+static const df_option merge_table[] = {
+    {.name = "merge", .kind = DF_FLAG, AT(merge),
+     .help = "the operands are FILEs of earlier comparisons: join them, a row that is in many of them once"},
+    {0}};
 #undef AT
 
 /* One way to sample: a name, its options, and what to call it. */
@@ -45,7 +50,7 @@ typedef struct job {
     output_options out;
     df_grid_config grid;
     df_schedule_config schedule;
-    df_settings own_settings, output, schedule_settings, grid_settings;
+    df_settings own_settings, merging, output, schedule_settings, grid_settings;
     contender contenders[SAMPLERS_MOST];
     size_t contender_count;
     uint64_t counts[COUNTS_MOST];
@@ -77,7 +82,7 @@ static df_status add_contender(job *j, const char *text, size_t size, df_arena *
         snprintf(word, sizeof word, "%.*s", (int)strcspn(option + 1, ":"), option + 1);
         DF_TRY(df_settings_apply(list, word, arena, error));
     }
-    return DF_OK;
+    return df_settings_check(list, error);
 }
 
 static bool has_option(const char *sampler, const char *name)
@@ -155,11 +160,25 @@ static df_status choose_truth(const char **name, double *noise, const job *j, df
     return DF_OK;
 }
 
+static df_status check_names(const job *j, const char *const *names, df_error *error)
+{
+    if (!names[0]) return df_fail(error, DF_USAGE, "MODEL is missing");
+    for (size_t i = 0; names[i]; i++) {
+        if (i == SUBJECTS_MOST)
+            return df_fail(error, DF_USAGE, "'%.100s' is one argument too many; %d models can be compared at once\n"
+                           "  join the tables of more with --merge", names[i], SUBJECTS_MOST);
+        if (j->out.output && strpbrk(names[i], ",\"\r\n"))
+            return df_fail(error, DF_USAGE, "%s cannot stand in a table, which has no quotes\n"
+                           "  give the file another name, or drop -o", names[i]);
+    }
+    return DF_OK;
+}
+
 static df_status load_subjects(job *j, const char **names, df_arena *arena, df_error *error)
 {
     const char *truth;
     double noise;
-    for (; j->subject_count < SUBJECTS_MOST && names[j->subject_count]; j->subject_count++)
+    for (; names[j->subject_count]; j->subject_count++)
         DF_TRY(load_subject(&j->subjects[j->subject_count], names[j->subject_count], &j->schedule_settings,
                             arena, error));
     DF_TRY(choose_truth(&truth, &noise, j, error));
@@ -394,20 +413,35 @@ static df_status run_all(job *j, df_arena *arena, df_error *error)
     return j->out.output ? write_file(j, error) : DF_OK;
 }
 
+static df_status run_merge(const job *j, const char *const *names, df_arena *arena, df_error *error)
+{
+    static const char purpose[] = "comparing models, and --merge joins what was compared",
+        *const idle[] = {"threads", NULL};
+    if (!names[0]) return df_fail(error, DF_USAGE, "TABLE is missing");
+    DF_TRY(refuse_all(&j->own_settings, purpose, error));
+    DF_TRY(refuse_all(&j->grid_settings, purpose, error));
+    DF_TRY(refuse_all(&j->schedule_settings, purpose, error));
+    DF_TRY(refuse_idle(&j->output, idle, purpose, error));
+    return merge(names, &j->out, arena, error);
+}
+
 static df_status run(words typed, df_arena *arena, df_error *error)
 {
     static job j;
-    const char *names[SUBJECTS_MOST];
-    if (wants_merge(typed)) return merge(typed, arena, error);
+    const char **names;
     j.own_settings = (df_settings){.table = table, .values = &j.own};
+    j.merging = (df_settings){.table = merge_table, .values = &j.own};
     j.output = (df_settings){.table = work_table, .values = &j.out};
     j.schedule_settings = (df_settings){.table = df_schedule_options, .values = &j.schedule};
     static const df_option *const spacing = grid_table;
     /* all but --steps, which is a list here */
     j.grid_settings = (df_settings){.table = spacing + 1, .values = &j.grid};
-    df_settings *const list[] = {&j.own_settings, &j.grid_settings, &j.schedule_settings, &j.output, NULL};
+    df_settings *const list[] = {&j.own_settings, &j.merging, &j.grid_settings, &j.schedule_settings, &j.output, NULL};
     for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
-    DF_TRY(parse_words(list, typed, names, 1, SUBJECTS_MOST, "MODEL", arena, error));
+    DF_NEW(arena, names, typed.count + 1, error);
+    DF_TRY(parse_words(list, typed, names, 0, typed.count, "", arena, error));
+    if (j.own.merge) return run_merge(&j, names, arena, error);
+    DF_TRY(check_names(&j, names, error));
     DF_TRY(parse_contenders(&j, arena, error));
     DF_TRY(parse_counts(&j, error));
     if (j.out.output) DF_TRY(df_output_check(j.out.output, j.out.overwrite, error));

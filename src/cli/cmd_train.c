@@ -97,18 +97,6 @@ static df_status check_own_network(const job *j, df_error *error)
     return refuse_idle(&j->settings.config, asked, purpose, error);
 }
 
-static df_status check_network_options(const df_settings *given, df_error *error)
-{
-    static const char *const of_points[] = {"point-waves", "point-scale", NULL},
-        *const of_level[] = {"level-waves", "level-scale", NULL};
-    const df_network_config *config = given->values;
-    if (config->point_features == DF_POINTS_RAW)
-        DF_TRY(refuse_idle(given, of_points, "--point-features fourier or sinusoidal", error));
-    if (config->level_features == DF_LEVEL_RAW)
-        DF_TRY(refuse_idle(given, of_level, "--level-features harmonic or sinusoidal", error));
-    return DF_OK;
-}
-
 static double terminal_signal(const df_model *model)
 {
     const double alpha = model->schedule.levels[model->schedule.steps].alpha;
@@ -521,8 +509,7 @@ static df_status check(const job *j, df_error *error)
     if (j->own.watch) DF_TRY(check_terminal("train without --watch", error));
     DF_TRY(check_data_options(j->model.config.data, &j->settings.config, error));
     DF_TRY(check_schedule_options(&j->settings.schedule, error));
-    return j->model.objective->brings_network ? check_own_network(j, error)
-                                              : check_network_options(&j->settings.network, error);
+    return j->model.objective->brings_network ? check_own_network(j, error) : DF_OK;
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)

@@ -1,19 +1,7 @@
 /* merge.c -- `diffuse compare --merge`: the tables of many comparisons in one. */
 #include "cli.h"
 
-#include <stddef.h>
 #include <string.h>
-
-enum { TABLES_MOST = 65536 };
-
-typedef struct options {
-    bool merge;
-} options;
-
-const df_option merge_table[] = {
-    {.name = "merge", .kind = DF_FLAG, .offset = offsetof(options, merge),
-     .help = "the operands are FILEs of earlier comparisons: join them, a row that is in many of them once"},
-    {0}};
 
 typedef struct joined {
     const char *header, *from; /* and the file that it was first seen in */
@@ -100,28 +88,13 @@ static df_status write_joined(const joined *j, const output_options *to, df_erro
     return df_output_close(&out, error);
 }
 
-bool wants_merge(words typed)
+df_status merge(const char *const *paths, const output_options *to, df_arena *arena, df_error *error)
 {
-    for (size_t i = 0; i < typed.count && strcmp(typed.word[i], "--") != 0; i++)
-        if (strcmp(typed.word[i], "--merge") == 0) return true;
-    return false;
-}
-
-df_status merge(words typed, df_arena *arena, df_error *error)
-{
-    options own;
-    output_options out;
     joined j = {0};
-    const char **paths;
     size_t count = 0;
-    df_settings of_merge = {.table = merge_table, .values = &own}, output = {.table = output_table, .values = &out};
-    df_settings *const list[] = {&of_merge, &output, NULL};
-    for (df_settings *const *s = list; *s; s++) df_settings_defaults(*s);
-    DF_NEW(arena, paths, TABLES_MOST, error);
-    DF_TRY(parse_words(list, typed, paths, 1, TABLES_MOST, "TABLE", arena, error));
-    while (count < TABLES_MOST && paths[count]) count++;
+    while (paths[count]) count++;
     DF_TRY(read_tables(&j, paths, count, arena, error));
-    DF_TRY(write_joined(&j, &out, error));
-    say(&out, "%s of %s\n", plural(j.count, "row"), plural(count, "table"));
+    DF_TRY(write_joined(&j, to, error));
+    say(to, "%s of %s\n", plural(j.count, "row"), plural(count, "table"));
     return DF_OK;
 }

@@ -43,6 +43,9 @@ static df_status check_levels(const df_sampling *s, df_error *error)
 
 df_status df_sampling_check(const df_sampling *s, df_error *error)
 {
+    if (s->sampler->options && !s->options)
+        return df_fail(error, DF_USAGE, "sampler %s has options, and this sampling none\n"
+                       "  fill in their defaults with df_settings_defaults", s->sampler->name);
     const bool noisy = s->sampler->adds_noise && s->sampler->adds_noise(s->options);
     if ((s->sampler->needs_independent || noisy) && !s->denoiser->independent)
         return df_fail(error, DF_USAGE,

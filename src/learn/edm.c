@@ -97,11 +97,14 @@ typedef struct sampling {
     {.name = "s-churn", .kind = DF_NUMBER, .offset = offsetof(sampling, churn), .value = "0", .low = 0, .high = 1e6, \
      .shown = "S", .help = "noise added over all steps, as a share of the level each is at; 0: none (Algorithm 2)"}, \
     {.name = "s-tmin", .kind = DF_NUMBER, .offset = offsetof(sampling, least), .value = "0", .low = 0, .high = 1e9,  \
-     .shown = "S", .also = "s-min", .help = "least sigma/alpha at which it is added (Algorithm 2)"},                 \
+     .shown = "S", .also = "s-min", .idle_with = "s-churn=0",                                                        \
+     .help = "least sigma/alpha at which it is added (Algorithm 2)"},                                                \
     {.name = "s-tmax", .kind = DF_NUMBER, .offset = offsetof(sampling, most), .value = "1e9", .low = 0, .high = 1e9, \
-     .shown = "S", .also = "s-max", .help = "largest sigma/alpha at which it is added (Algorithm 2)"},               \
+     .shown = "S", .also = "s-max", .idle_with = "s-churn=0",                                                        \
+     .help = "largest sigma/alpha at which it is added (Algorithm 2)"},                                              \
     {.name = "s-noise", .kind = DF_NUMBER, .offset = offsetof(sampling, noise), .value = "1", .low = 0, .high = 10,  \
-     .shown = "S", .help = "its standard deviation; above 1 against samples that come out too thin (Algorithm 2)"}
+     .shown = "S", .idle_with = "s-churn=0",                                                                         \
+     .help = "its standard deviation; above 1 against samples that come out too thin (Algorithm 2)"}
 
 static const df_option euler_options[] = {CHURN, {0}};
 static const df_option heun_options[] = {

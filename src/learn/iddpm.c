@@ -42,7 +42,7 @@ static const df_option learning_options[] = {
     {.name = "loss", .kind = DF_CHOICE, AT(loss), .choices = losses, .value = "hybrid",
      .help = "simple (Eq. 14 of DDPM, variance not learned), hybrid (Eq. 16), or the bound alone"},
     {.name = "vlb-weight", .kind = DF_NUMBER, AT(vlb_weight), .value = "0.00144", .low = 0, .high = 1e6, .shown = "L",
-     .help = "lambda of the hybrid loss (Eq. 16)"},
+     .idle_with = "loss=simple loss=vlb", .help = "lambda of the hybrid loss (Eq. 16)"},
     {.name = "schedule-sampler", .kind = DF_CHOICE, AT(sampler_of_t), .choices = samplers_of_t, .value = "uniform",
      .also = "importance-sampling", .help = "how t is drawn, evenly or by the size of its term (Eq. 18)"},
     {0}};

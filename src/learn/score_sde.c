@@ -102,7 +102,7 @@ static const df_option sampling_options[] = {
     {.name = "corrector-steps", .kind = DF_COUNT, .offset = offsetof(sampling, corrector_steps), .value = "1",
      .low = 0, .high = 1000, .shown = "M", .help = "Langevin steps at each level (Algorithms 4 and 5); 0: none"},
     {.name = "snr", .kind = DF_NUMBER, .offset = offsetof(sampling, snr), .value = "0.16", .low = 1e-6, .high = 1,
-     .shown = "R", .help = "their length, r of Algorithms 4 and 5"},
+     .shown = "R", .idle_with = "corrector-steps=0", .help = "their length, r of Algorithms 4 and 5"},
     {0}};
 
 /* A level as the SDE has it: c times alpha and sigma. */

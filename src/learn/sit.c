@@ -95,7 +95,7 @@ static const df_option sampling_options[] = {
     {.name = "diffusion", .kind = DF_CHOICE, AT(diffusion), .choices = diffusions, .value = "sigma",
      .help = "w of the SDE (Table 8); none: the ODE"},
     {.name = "diffusion-norm", .kind = DF_NUMBER, AT(norm), .value = "1", .low = 0, .high = 100, .shown = "C",
-     .help = "multiplies w"},
+     .idle_with = "diffusion=none", .help = "multiplies w"},
     {0}};
 
 /* A place on the path: its time, its coefficients, their slopes, and how much longer it is than a level of the walk. */

@@ -42,9 +42,9 @@ static const df_option learning_options[] = {
     {.name = "estimator", .kind = DF_CHOICE, AT(estimator), .choices = estimators, .value = "ssm-vr",
      .help = "J sliced, sliced with |s|^2 as it is (both Sec. 3.1), or with every column (Sec. 2.1)"},
     {.name = "slices", .kind = DF_COUNT, AT(slices), .value = "1", .low = 1, .high = 1000, .shown = "M",
-     .help = "directions for each point, unless exact (Sec. 3.1)"},
+     .idle_with = "estimator=exact", .help = "directions for each point, unless exact (Sec. 3.1)"},
     {.name = "projection", .kind = DF_CHOICE, AT(projection), .choices = projections, .value = "rademacher",
-     .help = "the law of v, signs or normals, unless exact (Sec. 3.1)"},
+     .idle_with = "estimator=exact", .help = "the law of v, signs or normals, unless exact (Sec. 3.1)"},
     {0}};
 
 static size_t room(const df_network *network, const df_schedule *schedule)
