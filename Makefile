@@ -109,6 +109,9 @@ always:
 test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)
 
+soak: diffuse                 ## stop training 200 times by kill -9, as often by signals; resume each time (minutes)
+	@sh tests/stops.sh $(B)/diffuse 200 100 1 2>/dev/null
+
 papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained models (PAPER=key: one); prints a table
 	@sh tests/papers.sh $(B) $(PAPER)
 
@@ -146,6 +149,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib static install uninstall always test quality gallery papers demo asan tsan double valgrind unit clean help diffuse bench
+.PHONY: lib static install uninstall always test soak quality gallery papers demo asan tsan double valgrind unit clean help diffuse bench
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

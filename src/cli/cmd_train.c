@@ -59,21 +59,33 @@ typedef struct job {
     uint64_t started_at;
 } job;
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, save_signal;
 
-static void on_signal(int number)
+static void on_stop(int number)
 {
     stop_signal = number;
 }
 
+static void on_save(int number)
+{
+    save_signal = number;
+}
+
+static void catch_signal(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART | flags};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
 static void catch_signals(void)
 {
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    /* a second signal stops at once */
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < 3; i++) sigaction(signals[i], &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end the training */
+    struct sigaction hangup;
+    catch_signal(SIGINT, on_stop, (int)SA_RESETHAND); /* a second one ends the program at once */
+    catch_signal(SIGTERM, on_stop, (int)SA_RESETHAND);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* nohup's wish */
+        catch_signal(SIGHUP, on_stop, (int)SA_RESETHAND);
+    catch_signal(SIGUSR1, on_save, 0);
 }
 
 static double seconds(void)
@@ -309,9 +321,11 @@ static df_status loop(job *j, df_error *error)
         if (stop_signal) return stop_early(j, "stopped", error);
         if (j->own.time_limit > 0 && seconds() - j->started > j->own.time_limit)
             return stop_early(j, "the time is up", error);
-        if (j->own.save_every && model->step % j->own.save_every == 0) {
+        if (save_signal || (j->own.save_every && model->step % j->own.save_every == 0)) {
             DF_TRY(save(j, true, error));
             saved = model->step;
+            if (save_signal) say(&j->out, "step %s is saved\n", grouped(saved));
+            save_signal = 0;
         }
     }
     DF_TRY(save(j, false, error));
@@ -383,8 +397,9 @@ static df_status run_one(job *j, df_arena *arena, df_error *error)
     }
     DF_TRY(find_floor(j, arena, error));
     if (j->own.watch) DF_TRY(watch_open(&j->watch, &j->model, arena, error));
-    catch_signals();
+    signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end the training */
     DF_TRY(open_log(j, arena, error));
+    catch_signals();
     const df_status status = loop(j, error);
     if (j->log) fclose(j->log);
     j->log = NULL;
@@ -546,6 +561,12 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     return status;
 }
 
+static void notes(df_text *out)
+{
+    df_text_add(out, "Ctrl-C, SIGTERM and SIGHUP save a checkpoint after the step at hand and stop; a second one stops\n"
+                     "at once. SIGUSR1 saves a checkpoint and goes on.\n");
+}
+
 static const section sections[] = {{"Run", table}, {"Training", df_config_options}, {"Schedule", df_schedule_options},
                                    {"Network", df_network_options}, {"Threads and output", work_table}, {0}};
 
@@ -555,4 +576,4 @@ const command command_train = {
                 "  diffuse train roll.csv -o roll.safetensors --log run.csv\n"
                 "  diffuse train dino --preset tiny-diffusion-fixed -o dino.safetensors\n"
                 "  diffuse train --resume roll.safetensors\n",
-    .sections = sections, .methods = true, .run = run};
+    .sections = sections, .notes = notes, .methods = true, .run = run};
