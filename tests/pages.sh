@@ -71,7 +71,7 @@ t 2 "no column 'log_density'" plot ddim.csv --field points.csv -o x.html
 t 2 '--data is for players' plot ddim.csv --data points.csv -o x.svg
 t 2 '--density is for SVG' plot ddim.csv --density -o x.html
 t 2 '-o is missing: where the page goes' report model.safetensors
-t 2 'points.csv is no model' report points.csv -o x.html
+t 3 'points.csv is no model' report points.csv -o x.html
 t 2 'try exact:moons' report moons -o x.html
 t 3 'field.csv is no training log' report model.safetensors -n 200 --log field.csv -o x.html
 mv "$evil" gone.csv

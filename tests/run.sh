@@ -55,6 +55,7 @@ rm -f "$build"/*.count
     part threads sh tests/threads.sh "$program"
     part shards sh tests/shards.sh "$program"
     part stops sh tests/stops.sh "$program"
+    part statuses sh tests/statuses.sh "$program"
 } &
 part cli sh tests/cli.sh "$program"
 part pictures sh tests/pictures.sh "$program"
@@ -65,7 +66,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references install threads shards stops cli pictures pages exact readme claims; do
+for name in layers headers unit double bits references install threads shards stops statuses cli pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done

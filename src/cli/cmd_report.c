@@ -344,10 +344,11 @@ static df_status load(report *r, df_arena *arena, df_error *error)
     static const char *const of_shapes[] = {"noise", NULL};
     if (df_find_shape(r->e.target))
         return df_fail(error, DF_USAGE, "%s is a shape, not a model\n  try exact:%s", r->e.target, r->e.target);
-    if (!names_subject(r->e.target))
-        return df_fail(error, DF_USAGE, "%s is no model\n  `diffuse eval` judges points, `diffuse plot` draws them",
+    const df_status status = evaluation_subject(&r->e, &r->schedule_settings, arena, error);
+    if (status == DF_INPUT && !names_subject(r->e.target))
+        return df_fail(error, DF_INPUT, "%s is no model\n  `diffuse eval` judges points, `diffuse plot` draws them",
                        r->e.target);
-    DF_TRY(evaluation_subject(&r->e, &r->schedule_settings, arena, error));
+    DF_TRY(status);
     if (r->e.subject.dim != DIM)
         return df_fail(error, DF_INPUT, "%s works on %zu columns; a report draws the plane and needs 2", r->e.target,
                        r->e.subject.dim);
