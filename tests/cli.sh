@@ -373,7 +373,7 @@ t 3 'all 3 points are the same' train same.csv -o x
 printf 'x,y\n1,2\n' >one.csv
 t 3 'one.csv: ' train one.csv -o x
 printf '1,1e300\n3,-1e300\n' >large.csv
-t 3 'column y has values too large to square' train large.csv -o x
+t 3 "large.csv:1: column 'y' has 1e\+300, and points go from -3.4e\+38 to 3.4e\+38" train large.csv -o x
 printf 'x,y\n1,2\n3,nan\n' >nan.csv
 t 3 "nan.csv:3:3: expected a finite number in column 'y', found 'nan'" train nan.csv -o x
 printf 'x;y\n1,5;2\n' >commas.csv

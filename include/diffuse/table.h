@@ -32,6 +32,9 @@ df_status df_table_parse(df_table *table, df_arena *arena, const char *path, cha
 
 bool df_table_is_npy(const char *path);
 
+/* Refuses values that no float can hold: points are written as floats. */
+df_status df_table_check_floats(const df_table *table, df_error *error) DF_MUST_CHECK;
+
 /* Writes a table row by row, CSV or NPY by the name's ending. */
 typedef struct df_table_writer {
     df_output output;

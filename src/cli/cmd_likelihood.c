@@ -100,6 +100,15 @@ static df_status choose_cut_offs(request *q, df_error *error)
     return DF_OK;
 }
 
+static df_status check_values(const request *q, df_error *error)
+{
+    for (size_t r = 0; r < q->table.rows; r++)
+        if (!(fabs(q->values[r]) < HUGE_VAL))
+            return df_fail(error, DF_DIVERGED, "%s:%zu: ln p of this point is not finite under %s", q->table.path,
+                           q->table.lines[r], q->subject.name);
+    return DF_OK;
+}
+
 /* ---- the density ---- */
 
 static df_status by_ode(double *values, request *q, size_t steps, size_t rows, df_arena *arena, df_error *error)
@@ -186,6 +195,7 @@ static df_status run_density(request *q, df_arena *arena, df_error *error)
         if (strcmp(q->table.names[c], "log_density") == 0)
             return df_fail(error, DF_USAGE, "%s already has a column log_density", q->table.path);
     DF_TRY(densities(q, arena, error));
+    DF_TRY(check_values(q, error));
     if (by_ode_wanted(q)) DF_TRY(tolerance(&change, q, arena, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] -= df_log_volume(&q->subject.transform);
     DF_TRY(write_densities(q, arena, error));
@@ -288,6 +298,7 @@ static df_status run_bound(request *q, df_arena *arena, df_error *error)
                             .levels = levels, .steps = sampling.steps, .pilot = sampling.walks->pilot,
                             .seed = sampling.seed, .team = q->team};
     DF_TRY(df_bound_terms(&bound, &prior, terms, q->values, q->x, q->table.rows, arena, error));
+    DF_TRY(check_values(q, error));
     for (size_t r = 0; r < q->table.rows; r++) q->values[r] = -q->values[r] - df_log_volume(&q->subject.transform);
     DF_TRY(write_terms(q, &bound, prior, terms, error));
     const double mean = mean_of(q->values, q->table.rows, &se);

@@ -63,9 +63,8 @@ static df_status print_steps(const request *q, df_error *error)
 
 /* ---- trajectories: frame by frame, so they are kept whole ---- */
 
-static df_status write_film(df_table_writer *writer, const film *f, const request *q, df_error *error)
+static df_status write_film(df_table_writer *writer, const film *f, const request *q, double *row, df_error *error)
 {
-    double row[4096 + 3];
     for (size_t frame = 0; frame < f->frames; frame++) {
         const df_level level = q->sampling.levels[film_step(f, frame)];
         double *x = f->x + frame * f->points * f->dim;
@@ -109,8 +108,9 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
     const size_t dim = q->subject.dim, extra = q->own.trajectory ? 3 : 0;
     film f = {.frames = q->own.frames, .steps = q->sampling.steps, .dim = dim, .points = q->own.points};
     const char **names;
-    double *x;
+    double *x, *row;
     DF_NEW(arena, names, dim + 3, error);
+    DF_NEW(arena, row, dim + 3, error);
     names[0] = "frame", names[1] = "t", names[2] = "i";
     memcpy(names + extra, q->subject.names, dim * sizeof *names);
     if (q->own.trajectory) {
@@ -130,7 +130,7 @@ static df_status write_all(request *q, df_arena *arena, df_error *error)
     if (q->own.trajectory) {
         df_sampling_start(&q->sampling, 0, f.points, x);
         status = df_sampling_run(&q->sampling, 0, f.points, x, error);
-        if (status == DF_OK) status = write_film(&writer, &f, q, error);
+        if (status == DF_OK) status = write_film(&writer, &f, q, row, error);
     } else {
         status = write_samples(&writer, q, x, error);
     }

@@ -244,6 +244,7 @@ df_status subject_points(double **x, const df_subject *subject, const df_table *
 {
     const size_t dim = subject->dim;
     size_t *columns;
+    DF_TRY(df_table_check_floats(table, error));
     DF_NEW(arena, columns, dim, error);
     DF_NEW(arena, *x, table->rows * dim, error);
     if ((!table->named && table->columns != dim) || !find_columns(columns, table, subject->names, dim)) {

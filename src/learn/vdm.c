@@ -108,7 +108,7 @@ static schedule_net read_net(const df_network *network, const df_real *parameter
     return net;
 }
 
-/* Where an example stands on the schedule, and what became of it. */
+/* Where an example stands on the schedule, and what became of it; doubles alone. */
 typedef struct example {
     double t, place, place_dot, gamma, gamma_dot;
     double s[UNITS]; /* of the units */
@@ -281,13 +281,19 @@ static void schedule_gradient(df_learning *l, const schedule_net *net, const exa
     inside_gradient(d_parameters, l->network, net, e, outer * by_gamma * range, outer * by_slope * range);
 }
 
+static size_t room(const df_network *network, const df_schedule *schedule)
+{
+    (void)network, (void)schedule;
+    return DF_ROWS * sizeof(example) / sizeof(double);
+}
+
 static double block(df_learning *l, const df_weights *weights, size_t n, double share, df_real *d_parameters)
 {
     const learning *options = l->options;
     const size_t dim = l->network->config.dim;
     const schedule_net net = read_net(l->network, weights->parameters);
     const double zero = 0, one = 1, decoder = 0.5 * (double)dim * (df_log(2 * DF_PI) + net.ends[0] + 1);
-    example e[DF_ROWS];
+    example *e = (example *)l->room;
     double *miss = l->target, loss = 0; /* the core's targets are not needed */
     df_real d_labels[DF_ROWS];
 
@@ -336,7 +342,8 @@ static const df_objective objective = {
     .options = learning_options, .options_size = sizeof(learning),
     .settings = "train-steps=12000 lr=0.005 lr-schedule=cosine beta-schedule=geometric sigma-start=0.0067 "
                 "sigma-end=12.2 shift=1",
-    .time = df_time_between_steps, .extend = extend, .start = start, .state_size = state_size, .block = block,
+    .time = df_time_between_steps, .extend = extend, .start = start, .state_size = state_size, .room = room,
+    .block = block,
     .after = after,
     .reschedule = reschedule};
 

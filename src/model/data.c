@@ -60,8 +60,8 @@ df_status df_transform_fit(df_transform *t, df_arena *arena, const df_data *data
     if (scaling == DF_SCALE_COMMON) {
         const double scale = sqrt(total / (double)data->dim);
         if (!(scale > 0))
-            return df_fail(error, DF_INPUT, "%s: all %zu points are the same, so there is no shape to learn",
-                           data->source, data->rows);
+            return df_fail(error, DF_INPUT, "%s: all %zu points are the same, or next to it, so there is no shape "
+                           "to learn", data->source, data->rows);
         for (size_t i = 0; i < data->dim; i++) t->scale[i] = scale;
     }
     return DF_OK;
@@ -112,6 +112,7 @@ static df_status load_file(df_data *data, df_arena *arena, const char *path, con
 {
     df_table table;
     DF_TRY(df_table_read(&table, arena, path, columns, error));
+    DF_TRY(df_table_check_floats(&table, error));
     data->dim = table.columns;
     if (!columns) drop_labels(data, &table);
     if (data->dim == 0) return df_fail(error, DF_INPUT, "%s: there is no column of points besides the labels", path);

@@ -142,16 +142,20 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
         {"diffuse.columns", texts[1].bytes}, {"diffuse.mean", texts[2].bytes}, {"diffuse.scale", texts[3].bytes},
         {"diffuse.data_crc32c", crc}, {"diffuse.loss_sum", texts[4].bytes}};
 
-    contents c;
-    df_tensor_view views[ENTRIES_MOST];
-    list_contents(&c, &copy);
-    add_tensors(views, &c);
+    df_arena arena = {0};
+    contents *c = df_alloc(&arena, 1, sizeof *c, error);
+    df_tensor_view *views = df_alloc(&arena, ENTRIES_MOST, sizeof *views, error);
     df_status status = DF_OK;
     for (size_t i = 0; i < TEXTS; i++)
-        if (texts[i].failed) status = df_fail(error, DF_LIMIT, "%s: out of memory while saving", path);
-    if (status == DF_OK)
+        if (!c || !views || texts[i].failed)
+            status = df_fail(error, DF_LIMIT, "%s: out of memory while saving", path);
+    if (status == DF_OK) {
+        list_contents(c, &copy);
+        add_tensors(views, c);
         status = df_safetensors_write(path, overwrite, metadata, sizeof metadata / sizeof *metadata, views,
-                                      c.count, error);
+                                      c->count, error);
+    }
+    df_arena_free(&arena);
     for (size_t i = 0; i < TEXTS; i++) df_text_free(&texts[i]);
     return status;
 }
@@ -273,14 +277,15 @@ static df_status read_entry(const entry *e, const df_safetensors *file, df_error
     return DF_OK;
 }
 
-static df_status read_tensors(df_model *model, const df_safetensors *file, df_error *error)
+static df_status read_tensors(df_model *model, const df_safetensors *file, df_arena *arena, df_error *error)
 {
-    contents c;
-    list_contents(&c, model);
-    if (file->tensor_count != c.count)
+    contents *c;
+    DF_NEW(arena, c, 1, error);
+    list_contents(c, model);
+    if (file->tensor_count != c->count)
         return df_fail(error, DF_INPUT, "it has %zu tensors where its configuration needs %zu",
-                       file->tensor_count, c.count);
-    for (size_t i = 0; i < c.count; i++) DF_TRY(read_entry(&c.entries[i], file, error));
+                       file->tensor_count, c->count);
+    for (size_t i = 0; i < c->count; i++) DF_TRY(read_entry(&c->entries[i], file, error));
     return DF_OK;
 }
 
@@ -335,7 +340,7 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
     } else if (strcmp(kind, "model") != 0) {
         return df_fail(error, DF_INPUT, "diffuse.kind '%.20s' is neither model nor checkpoint", kind);
     }
-    DF_TRY(read_tensors(model, file, error));
+    DF_TRY(read_tensors(model, file, arena, error));
     df_model_refresh(model);
     return check_levels(&model->schedule, error);
 }

@@ -148,6 +148,19 @@ df_status df_table_read(df_table *table, df_arena *arena, const char *path, cons
     return status;
 }
 
+df_status df_table_check_floats(const df_table *table, df_error *error)
+{
+    const double most = (double)FLT_MAX;
+    for (size_t r = 0; r < table->rows; r++)
+        for (size_t c = 0; c < table->columns; c++) {
+            const double value = table->values[r * table->columns + c];
+            if (!(fabs(value) <= most))
+                return df_fail(error, DF_INPUT, "%s:%zu: column '%.60s' has %g, and points go from -%.2g to %.2g",
+                               table->path, table->lines[r], table->names[c], value, most, most);
+        }
+    return DF_OK;
+}
+
 /* Writing. */
 
 df_status df_table_open(df_table_writer *writer, const char *path, bool overwrite, size_t columns,
@@ -170,9 +183,12 @@ static df_status check_finite(df_table_writer *writer, const double *row, df_err
 {
     for (size_t c = 0; c < writer->columns; c++) {
         if (fabs(row[c]) <= DBL_MAX) continue;
+        const bool whole = writer->output.partial;
+        const char *path = strcmp(writer->output.path, "-") == 0 ? "standard output" : writer->output.path;
         df_table_abandon(writer);
-        return df_fail(error, DF_DIVERGED, "row %llu, column %zu of %s would be %g; nothing was saved",
-                       (unsigned long long)writer->rows_written + 1, c + 1, writer->output.path, row[c]);
+        return df_fail(error, DF_DIVERGED, "row %llu, column %zu of %s would be %g%s",
+                       (unsigned long long)writer->rows_written + 1, c + 1, path, row[c],
+                       whole ? "; nothing was saved" : "");
     }
     return DF_OK;
 }
