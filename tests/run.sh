@@ -58,6 +58,7 @@ rm -f "$build"/*.count
     part statuses sh tests/statuses.sh "$program"
 } &
 part cli sh tests/cli.sh "$program"
+part odd sh tests/odd.sh "$program"
 part pictures sh tests/pictures.sh "$program"
 part pages sh tests/pages.sh "$program"
 part exact sh tests/exact.sh "$program"
@@ -66,7 +67,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references install threads shards stops statuses cli pictures pages exact readme claims; do
+for name in layers headers unit double bits references install threads shards stops statuses cli odd pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done

@@ -156,7 +156,7 @@ ok "stopped after every step: the log" same step.csv whole.csv
 
 d list methods
 for method in $(awk '{ print $1 }' "$out"); do
-    few="moons -n 60 --method $method --hidden 8 --batch-size 16 --train-steps 4 --log-every 3 -T 20 --holdout 0.2"
+    few="moons -n 60 --method $method --hidden 8 --batch-size 16 --train-steps 4 --log-every 3 -T 20"
     t 0 '' train $few -q -f -o whole.safetensors --log whole.csv
     t 0 '' train $few -q -f -o step.safetensors --log step.csv --time-limit 1e-9
     for step in 2 3 4; do t 0 '' train --resume step.safetensors --log step.csv -q --time-limit 1e-9; done

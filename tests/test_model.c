@@ -449,13 +449,39 @@ static void test_every_setting_out_of_range(void)
     df_arena_free(&arena);
 }
 
+static void stick(df_schedule *schedule, const df_network *network, const df_real *parameters, const void *options)
+{
+    (void)network, (void)parameters, (void)options;
+    schedule->levels[3] = schedule->levels[2];
+}
+
 static void test_weights_that_are_not_finite(void)
 {
     run r;
     CHECK(prepare(&r, "") == DF_OK);
     r.model.average[1] = (df_real)NAN;
-    CHECK(df_model_save(&r.model, path, true, false, &error) == DF_OK);
-    CHECK(verdict() == DF_INPUT && strstr(error.message, "tensor 'net.0.weight' holds a number that is not finite"));
+    CHECK(df_model_save(&r.model, path, true, false, &error) == DF_DIVERGED);
+    CHECK(strstr(error.message, "diverged at step 0: tensor 'net.0.weight' is no longer finite"));
+    end(&r);
+
+    df_arena arena = {0};
+    const df_real not_finite = (df_real)HUGE_VAL;
+    read_sound_file(&arena, false);
+    memcpy(bytes + size - sizeof not_finite, &not_finite, sizeof not_finite);
+    check_refused("diffuse.crc32c", "other.crc32c", "holds a number that is not finite");
+    df_arena_free(&arena);
+}
+
+/* A method that learned a schedule which cannot be walked has diverged, however finite its weights are. */
+static void test_stuck_schedule(void)
+{
+    run r;
+    CHECK(prepare(&r, "") == DF_OK);
+    df_objective learns = *r.model.objective;
+    learns.reschedule = stick;
+    r.model.objective = &learns;
+    CHECK(df_model_save(&r.model, path, true, false, &error) == DF_DIVERGED);
+    CHECK(strstr(error.message, "schedule no longer grows after its step 2"));
     end(&r);
 }
 
@@ -548,6 +574,7 @@ int main(int count, char **arguments)
     test_missing_keys();
     test_every_setting_out_of_range();
     test_weights_that_are_not_finite();
+    test_stuck_schedule();
     test_extra_tensors();
     test_truncation();
     test_huge_claims();

@@ -56,7 +56,7 @@ typedef struct job {
     double started, shown, pause; /* seconds: when progress was shown, and for how long it is then not */
     double loss;                 /* mean since the last row of the log, or so far */
     double floor;                /* the exact denoiser's loss; negative: not known */
-    uint64_t started_at;
+    uint64_t started_at, saved;  /* steps: that this run began with, that are in the file */
 } job;
 
 static volatile sig_atomic_t stop_signal, save_signal;
@@ -291,15 +291,15 @@ static df_status stop_early(job *j, const char *why, df_error *error)
 }
 
 /* The state before the step that diverged is finite: it is kept, unless something older stands in its place. */
-static df_status after_divergence(job *j, uint64_t saved, df_error *error)
+static df_status after_divergence(job *j, df_error *error)
 {
     const df_error why = *error;
-    if (!saved && j->model.step > 0 && access(j->path, F_OK) != 0 && save(j, true, error) == DF_OK)
-        saved = j->model.step;
+    if (!j->saved && j->model.step > 0 && access(j->path, F_OK) != 0 && save(j, true, error) == DF_OK)
+        j->saved = j->model.step;
     const size_t first_line = strcspn(why.message, "\n");
-    if (saved)
+    if (j->saved)
         return df_fail(error, DF_DIVERGED, "%.*s\n  the state of step %llu is in %s%s", (int)first_line,
-                       why.message, (unsigned long long)saved, j->path, why.message + first_line);
+                       why.message, (unsigned long long)j->saved, j->path, why.message + first_line);
     return df_fail(error, DF_DIVERGED, "%.*s; nothing was written%s", (int)first_line, why.message,
                    why.message + first_line);
 }
@@ -310,11 +310,10 @@ static df_status loop(job *j, df_error *error)
 {
     df_model *model = &j->model;
     const df_config *c = &model->config;
-    uint64_t saved = model->step;
     j->started = seconds();
     j->started_at = model->step;
     while (model->step < c->train_steps) {
-        if (df_training_step(&j->training, error) != DF_OK) return after_divergence(j, saved, error);
+        DF_TRY(df_training_step(&j->training, error));
         if (model->step % c->log_every == 0 || model->step == c->train_steps) log_row(j);
         show_progress(j);
         if (model->step == c->train_steps) break;
@@ -323,8 +322,8 @@ static df_status loop(job *j, df_error *error)
             return stop_early(j, "the time is up", error);
         if (save_signal || (j->own.save_every && model->step % j->own.save_every == 0)) {
             DF_TRY(save(j, true, error));
-            saved = model->step;
-            if (save_signal) say(&j->out, "step %s is saved\n", grouped(saved));
+            j->saved = model->step;
+            if (save_signal) say(&j->out, "step %s is saved\n", grouped(j->saved));
             save_signal = 0;
         }
     }
@@ -400,10 +399,11 @@ static df_status run_one(job *j, df_arena *arena, df_error *error)
     signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end the training */
     DF_TRY(open_log(j, arena, error));
     catch_signals();
+    j->saved = goes_on ? j->model.step : 0;
     const df_status status = loop(j, error);
     if (j->log) fclose(j->log);
     j->log = NULL;
-    return status;
+    return status == DF_DIVERGED ? after_divergence(j, error) : status;
 }
 
 /* "roll.safetensors" and seed 3 give "roll-3.safetensors". */

@@ -61,6 +61,23 @@ static void list_contents(contents *c, const df_model *model)
         add_entry(c, "", "method.state", model->state_size, 0, model->state);
 }
 
+static bool is_finite(const entry *e)
+{
+    const size_t count = e->rows * (e->columns ? e->columns : 1);
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)e->values[i]) < HUGE_VAL)) return false;
+    return true;
+}
+
+/* The first step of a learned schedule, which comes from the tensors, that has no more noise than the one before;
+ * 0: none. */
+static size_t stuck_step(const df_schedule *schedule)
+{
+    for (size_t t = 1; t <= schedule->steps; t++)
+        if (!(df_log_ratio(schedule->levels[t - 1]) < df_log_ratio(schedule->levels[t]))) return t;
+    return 0;
+}
+
 /* ---- configuration as JSON ---- */
 
 static df_status set_from_json(df_settings *const *list, const df_json *member, df_arena *arena, df_error *error)
@@ -117,6 +134,27 @@ static void add_tensors(df_tensor_view *views, const contents *c)
     }
 }
 
+/* What could not be loaded again is not written: training went wrong in the last step before. */
+static df_status check_sound(const df_model *model, const contents *c, df_arena *arena, df_error *error)
+{
+    static const char hint[] = "try a smaller --lr, such as";
+    const unsigned long long step = (unsigned long long)model->step;
+    const double less = model->config.lr / 10;
+    for (size_t i = 0; i < c->count; i++)
+        if (!is_finite(&c->entries[i]))
+            return df_fail(error, DF_DIVERGED, "training diverged at step %llu: tensor '%s' is no longer finite\n  %s %g",
+                           step, c->entries[i].name, hint, less);
+    if (!model->objective->reschedule) return DF_OK;
+    df_schedule learned = model->schedule;
+    DF_NEW(arena, learned.levels, learned.steps + 1, error);
+    memcpy(learned.levels, model->schedule.levels, (learned.steps + 1) * sizeof *learned.levels);
+    model->objective->reschedule(&learned, &model->network, model->average, model->objective_options);
+    const size_t stuck = stuck_step(&learned);
+    if (!stuck) return DF_OK;
+    return df_fail(error, DF_DIVERGED, "training diverged at step %llu: the learned schedule no longer grows after "
+                   "its step %zu\n  %s %g", step, stuck - 1, hint, less);
+}
+
 df_status df_model_save(const df_model *model, const char *path, bool overwrite, bool checkpoint, df_error *error)
 {
     df_model copy = *model;
@@ -151,6 +189,9 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
             status = df_fail(error, DF_LIMIT, "%s: out of memory while saving", path);
     if (status == DF_OK) {
         list_contents(c, &copy);
+        status = check_sound(&copy, c, &arena, error);
+    }
+    if (status == DF_OK) {
         add_tensors(views, c);
         status = df_safetensors_write(path, overwrite, metadata, sizeof metadata / sizeof *metadata, views,
                                       c->count, error);
@@ -269,12 +310,8 @@ static df_status read_entry(const entry *e, const df_safetensors *file, df_error
     if (strcmp(v->dtype, "F32") != 0 && strcmp(v->dtype, "F64") != 0)
         return df_fail(error, DF_INPUT, "tensor '%s' has type %.16s; F32 is wanted", e->name, v->dtype);
     const size_t count = e->rows * (e->columns ? e->columns : 1);
-    for (size_t i = 0; i < count; i++) {
-        e->values[i] = (df_real)df_tensor_at(v, i);
-        if (!(fabs((double)e->values[i]) < HUGE_VAL))
-            return df_fail(error, DF_INPUT, "tensor '%s' holds a number that is not finite", e->name);
-    }
-    return DF_OK;
+    for (size_t i = 0; i < count; i++) e->values[i] = (df_real)df_tensor_at(v, i);
+    return is_finite(e) ? DF_OK : df_fail(error, DF_INPUT, "tensor '%s' holds a number that is not finite", e->name);
 }
 
 static df_status read_tensors(df_model *model, const df_safetensors *file, df_arena *arena, df_error *error)
@@ -300,15 +337,6 @@ static df_status check_size(const df_model *model, const df_safetensors *file, d
     if (least > file->file_size)
         return df_fail(error, DF_INPUT, "a network of %llu layers of %llu does not fit in its %zu bytes",
                        (unsigned long long)n->layers, (unsigned long long)n->hidden, file->file_size);
-    return DF_OK;
-}
-
-/* A learned schedule comes from the tensors. */
-static df_status check_levels(const df_schedule *schedule, df_error *error)
-{
-    for (size_t t = 1; t <= schedule->steps; t++)
-        if (!(df_log_ratio(schedule->levels[t - 1]) < df_log_ratio(schedule->levels[t])))
-            return df_fail(error, DF_INPUT, "its learned schedule has no more noise at step %zu than before it", t);
     return DF_OK;
 }
 
@@ -342,7 +370,9 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
     }
     DF_TRY(read_tensors(model, file, arena, error));
     df_model_refresh(model);
-    return check_levels(&model->schedule, error);
+    const size_t stuck = stuck_step(&model->schedule);
+    return !stuck ? DF_OK : df_fail(error, DF_INPUT, "its learned schedule has no more noise at step %zu than before it",
+                                    stuck);
 }
 
 df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_error *error)
