@@ -64,6 +64,44 @@ ok "far along a long run" rows 1 "$out"
 t 0 '' data moons -n 1e15 -q --shard 999999999999999/1e15
 ok "the last of many shards" rows 1 "$out"
 
+# Around 2^32, and as far as counting goes, 2^53: a shard is the range that whole numbers of 64 bits say it is.
+# start K N ROWS: the first row of a shard, from the rows behind it, of which the last shards have the smaller share.
+start() { echo $(($3 - ($2 - $1) * ($3 / $2) - ($3 % $2 > $1 ? $3 % $2 - $1 : 0))); }
+for rows in 4294967295 4294967296 4294967297 8589934595 1e15; do
+    case $rows in 1e15) all=1000000000000000 ;; *) all=$rows ;; esac
+    for each in 1 2 3; do
+        n=$((all / each))
+        for k in 0 1 $((all % n)) $((n / 2)) $((n - 2)) $((n - 1)); do
+            range=$(start $k $n $all):$(start $((k + 1)) $n $all)
+            t 0 '' data moons -n $rows -q --range "$range"
+            cp "$out" expected
+            t 0 '' data moons -n $rows -q --shard $k/$n
+            ok "shard $k/$n of $rows is range $range" same "$out" expected
+        done
+    done
+done
+for verb in "data moons" "sample model.safetensors --steps 2" "sample exact:moons --steps 2 --sampler ddpm"; do
+    t 0 '' $verb -n 1e10 -q --range 1:4
+    cp "$out" near
+    for first in 4294967293 4294967295 4294967296 4294967297 8589934591 8589934593; do
+        t 0 '' $verb -n 1e10 -q --range $first:$((first + 3))
+        ok "rows from $first of $verb" rows 3 "$out"
+        ok "rows from $first of $verb are not those from 1" no same "$out" near
+        cp "$out" together
+        for one in 0 1 2; do d $verb -n 1e10 -q --range $((first + one)):$((first + one + 1)) && cat "$out"; done >alone
+        ok "rows from $first of $verb, one by one" same together alone
+    done
+done
+for far in 9007199254740993 9223372036854775807 9223372036854775808 18446744073709551615 18446744073709551616; do
+    t 2 "is not of the form A:B" data moons -n 1e15 --range 0:$far
+    t 2 "is not of the form K/N" data moons -n 1e15 --shard 0/$far
+    t 2 "is not of the form K/N" data moons -n 1e15 --shard $far/$far
+done
+t 2 'there are 10 rows, so a range ends at 10 at most' data moons -n 10 --range 9007199254740991:9007199254740992
+t 2 'shards are counted from 0' data moons -n 10 --shard 9007199254740992/9007199254740992
+t 0 '' data moons -n 10 -q --shard 9007199254740991/9007199254740992
+ok "the last of 2^53 shards of 10 points is empty" no [ -s "$out" ]
+
 # A shard that is killed leaves nothing or all of it, and made again it is the same.
 t 0 '' sample model.safetensors -n 60000 -q --shard 1/2 -o once
 (exec "$program" sample model.safetensors -n 60000 -q --shard 1/2 -o again) &
