@@ -106,11 +106,18 @@ $(B)/diffuse.pc: $(B)/diffuse always
 	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -ldiffuse -lm -pthread' >$@
 always:
 
-test: diffuse $(TESTS) $(CLAIMS) ## run every test; ends with "N passed, N failed"
+test: diffuse $(TESTS) $(CLAIMS) $(B)/tests/arguments ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)
 
-soak: diffuse                 ## stop training 200 times by kill -9, as often by signals; resume each time (minutes)
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+soak: diffuse $(B)/tests/arguments ## kill training 200 times and a sample in 64 shards; 10,000 random command lines, twice (minutes)
 	@sh tests/stops.sh $(B)/diffuse 200 100 1 2>/dev/null
+	@sh tests/machines.sh $(B)/diffuse 1e7 64 2>/dev/null
+	@sh tests/arguments.sh $(B)/diffuse $(B)/tests/arguments 10000 2
+	@$(MAKE) -s B=build/asan CFLAGS="$(SANITIZE)" build/asan/diffuse
+	@ASAN_OPTIONS=exitcode=99:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=99 \
+	    sh tests/arguments.sh build/asan/diffuse $(B)/tests/arguments 10000 3
 
 papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained models (PAPER=key: one); prints a table
 	@sh tests/papers.sh $(B) $(PAPER)
@@ -128,7 +135,7 @@ gallery: diffuse              ## make the pictures of the README again, in data/
 	@sh tests/gallery.sh $(B)/diffuse
 
 asan:                         ## the unit tests under address and undefined-behaviour sanitizers
-	@$(MAKE) -s B=build/asan CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" unit
+	@$(MAKE) -s B=build/asan CFLAGS="$(SANITIZE)" unit
 
 tsan:                         ## the unit tests that use threads, under the thread sanitizer
 	@$(MAKE) -s B=build/tsan CFLAGS="-O1 -g -fsanitize=thread" build/tsan/tests/test_threads build/tsan/tests/test_parallel

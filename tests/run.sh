@@ -54,11 +54,13 @@ rm -f "$build"/*.count
     part install sh tests/install.sh "$program"
     part threads sh tests/threads.sh "$program"
     part shards sh tests/shards.sh "$program"
+    part surprises sh tests/surprises.sh "$program"
     part stops sh tests/stops.sh "$program"
     part statuses sh tests/statuses.sh "$program"
 } &
 part cli sh tests/cli.sh "$program"
 part odd sh tests/odd.sh "$program"
+part arguments sh tests/arguments.sh "$program" "$build/tests/arguments"
 part pictures sh tests/pictures.sh "$program"
 part pages sh tests/pages.sh "$program"
 part exact sh tests/exact.sh "$program"
@@ -67,7 +69,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references install threads shards stops statuses cli odd pictures pages exact readme claims; do
+for name in layers headers unit double bits references install threads shards stops surprises statuses cli odd arguments pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done
