@@ -30,7 +30,7 @@ ok "and there are no other handlers" [ ! -s others ]
 allowed='access calloc clock_gettime close fchmod fclose fcntl ferror fflush fmax fmin fopen fprintf fputc fputs fread free
     fseek fstat fsync ftell fwrite getenv getpid ioctl isatty localeconv lstat malloc memchr memcmp memcpy memmove memset open
     perror printf pthread_[a-z_]* putc putchar puts qsort raise read realloc realpath rename sched_getaffinity sigaction
-    sigemptyset sigfillset signal snprintf sqrt fabs floor ceil stat str[a-z]* sscanf sysconf unlink vfprintf vsnprintf write'
+    sigemptyset sigfillset signal snprintf sqrt fabs floor ceil stat std[a-z]* str[a-z]* sscanf sysconf unlink vfprintf vsnprintf write'
 if command -v nm >/dev/null 2>&1 && nm -u "$program" >symbols 2>/dev/null && [ -s symbols ]; then
     for one in $allowed; do echo "^$one\$"; done >patterns
     # Names of the compiler and of the C library for its own begin with _; sanitizers bring theirs.
@@ -89,7 +89,7 @@ if strace -f -e trace=$calls -o trace "$program" --version >/dev/null 2>&1 && gr
         ok "diffuse $line under strace: $(head -n 1 "$err")" is $? 0
         # The loader's own files come first; a folder is opened to be synchronised; /sys, /proc by the C library's sysconf.
         grep -v ' = -1 ENOENT' ../trace | sed '1{/execve/d;}' |
-            grep -vE '"/(etc/ld\.so|lib|usr/lib|lib64)|"/(sys/devices/system/cpu|proc)/[a-z/]*"|\+\+\+|---|resumed' |
+            grep -vE '"/(etc/ld|lib|usr/lib|lib64)|"/(sys/devices/system/cpu|proc)/[a-z/]*"|\+\+\+|---|resumed' |
             grep -vE '"(points\.csv|model|edm2|part|made|log)"|O_DIRECTORY|"([^"]*/)?\.(made|log)\.[0-9]+\.[0-9]+\.tmp"' >../strange
         ok "diffuse $line: $(head -n 1 ../strange)" [ ! -s ../strange ]
     done <../lines
