@@ -95,6 +95,8 @@ static const struct {
     {"sample", "-n 20", "model"}, {"sample", "-n 20 --steps 4", "exact:moons"}, {"encode", "--steps 4", "model points.csv"},
     {"decode", "--steps 4", "model points.npy"}, {"interpolate", "-n 4 --steps 4 --from 1,1 --to 0,1", "model"},
     {"eval", "-n 40 --likelihood-points 10", "model"}, {"eval", "--against moons", "points.csv"},
+    {"eval", "-n 40 --likelihood-points 10 --partial -o new", "model"},
+    {"eval", "-n 40 --likelihood-points 10 --merge", "model judged"},
     {"compare", "-n 20 --steps 2 --fine-steps 10", "model"}, {"compare", "--merge", "table.csv table.csv"},
     {"likelihood", "--ode-steps 4", "model points.csv"}, {"likelihood", "--bound --steps 4", "model points.csv"},
     {"field", "--grid 4x4", "model"}, {"report", "-n 20 --steps 4 -o out.html", "model"}, {"info", "", "model"},
@@ -103,7 +105,7 @@ static const struct {
     {"generate", "", "zsh"}};
 
 static const char *const files[] = {"points.csv", "points.npy", "bad", "model", "edm2", "part", "log.csv", "field.csv",
-                                    "path.csv", "table.csv"};
+                                    "path.csv", "table.csv", "judged"};
 static const char *const sizes[] = {"0", "1", "2", "3", "4", "5", "7", "10", "20", "0.5", "0.1", "1e-3", "0.99", "1e-9", "1.5"};
 static const char *const fit[] = {"1,1", "0,1", "0.5,?", "0/4", "3/4", "0:3", "3:3", "3x3", "x,y", "1,2", "ddim,heun",
                                   "ddim:eta=0.5", "5,10", "out.csv", "out.npy", "out.svg", "out.html", "moons",
