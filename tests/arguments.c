@@ -1,6 +1,6 @@
-/* arguments.c PROGRAM COUNT SEED -- random command lines, most of them nonsense, from the tables that completion is made
- * of. Run in a folder that holds what files() names, with copies of it in ../keep. Whatever is typed, the program ends
- * by itself with a documented status, says why when it fails and only then, and leaves nothing half-written. */
+/* arguments.c PROGRAM COUNT SEED -- random command lines, half of them nonsense, from the tables that completion is
+ * made of. Run in a folder whose files are in ../keep too. Whatever is typed, the program ends by itself with a
+ * documented status, says why when it fails and only then, and leaves nothing half-written. */
 #define _XOPEN_SOURCE 700
 #include "check.h"
 
@@ -92,7 +92,8 @@ static const struct {
     {"data", "-n 30", "moons"}, {"noise", "-n 30", "moons"}, {"ema", "-o averaged", "edm2"},
     {"train", "-n 50 --train-steps 3 --hidden 4 --layers 1 --batch-size 16 -o new", "moons"},
     {"train", "--train-steps 3 --hidden 4 --batch-size 16 -o new", "points.csv"}, {"train", "--resume part", ""},
-    {"sample", "-n 20", "model"}, {"sample", "-n 20 --steps 4", "exact:moons"}, {"encode", "--steps 4", "model points.csv"},
+    {"sample", "-n 20", "model"}, {"sample", "-n 20 --steps 4", "exact:moons"},
+    {"encode", "--steps 4", "model points.csv"},
     {"decode", "--steps 4", "model points.npy"}, {"interpolate", "-n 4 --steps 4 --from 1,1 --to 0,1", "model"},
     {"eval", "-n 40 --likelihood-points 10", "model"}, {"eval", "--against moons", "points.csv"},
     {"eval", "-n 40 --likelihood-points 10 --partial -o new", "model"},
@@ -106,15 +107,17 @@ static const struct {
 
 static const char *const files[] = {"points.csv", "points.npy", "bad", "model", "edm2", "part", "log.csv", "field.csv",
                                     "path.csv", "table.csv", "judged"};
-static const char *const sizes[] = {"0", "1", "2", "3", "4", "5", "7", "10", "20", "0.5", "0.1", "1e-3", "0.99", "1e-9", "1.5"};
+static const char *const sizes[] = {"0", "1", "2", "3", "4", "5", "7", "10", "20", "0.5", "0.1", "1e-3", "0.99",
+                                    "1e-9", "1.5"};
 static const char *const fit[] = {"1,1", "0,1", "0.5,?", "0/4", "3/4", "0:3", "3:3", "3x3", "x,y", "1,2", "ddim,heun",
                                   "ddim:eta=0.5", "5,10", "out.csv", "out.npy", "out.svg", "out.html", "moons",
                                   "8gaussians", "exact:moons", "ideal:points.csv", "exact", "yes", "no", "-"};
 static const char *const hostile[] = {
-    "", "-", "--", "=", "-1", "-0", "nan", "-inf", "1e309", "1e-320", "1e18", "18446744073709551615", "18446744073709551616",
-    "0x10", "1.5k", "+3", " 3", "3 ", "%s%n%n%d", "4/4", "1/0", "5:2", "0:18446744073709551615", "0x0", "99999x99999", ",",
-    "a,,b", "..", "/", ".", "missing/x", "/dev/null", "/dev/full", "swisroll", "exact:", "ideal:", "exact:nothing",
-    "\xff\xfe\x80", "\n\n", "\033[31m", "\t", "ddim:eta=", "ddim:=1:=", "1,2,3", "nothing", "'\"`$(x)\\", "--help=", "-n", "-q-"};
+    "", "-", "--", "=", "-1", "-0", "nan", "-inf", "1e309", "1e-320", "1e18", "18446744073709551615",
+    "18446744073709551616", "0x10", "1.5k", "+3", " 3", "3 ", "%s%n%n%d", "4/4", "1/0", "5:2",
+    "0:18446744073709551615", "0x0", "99999x99999", ",", "a,,b", "..", "/", ".", "missing/x", "/dev/null",
+    "/dev/full", "swisroll", "exact:", "ideal:", "exact:nothing", "\xff\xfe\x80", "\n\n", "\033[31m", "\t",
+    "ddim:eta=", "ddim:=1:=", "1,2,3", "nothing", "'\"`$(x)\\", "--help=", "-n", "-q-"};
 
 #define PICK(list) ((list)[below(sizeof(list) / sizeof *(list))])
 
@@ -166,9 +169,10 @@ static void compose(const char *words[WORDS + 1])
         const verb *owner = below(50) ? v : &verbs[below(verb_count)];
         if (!owner->count) continue;
         const size_t at = below(owner->count);
-        const char *values = owner->values[at];
+        const char *values = owner->values[at] ? owner->values[at] : "";
         words[count++] = below(50) ? owner->options[at] : PICK(hostile);
-        if ((values != NULL) != (below(50) == 0)) words[count++] = wild ? pick_value(values ? values : "") : pick_word(values ? values : "");
+        if ((owner->values[at] != NULL) != (below(50) == 0))
+            words[count++] = wild ? pick_value(values) : pick_word(values);
     }
     if (below(3) == 0) words[count++] = "-o", words[count++] = wild ? PICK(hostile) : PICK(fit);
     if (below(3) == 0) words[count++] = "-f";

@@ -563,8 +563,8 @@ static df_status run(words typed, df_arena *arena, df_error *error)
 
 static void notes(df_text *out)
 {
-    df_text_add(out, "Ctrl-C, SIGTERM and SIGHUP save a checkpoint after the step at hand and stop; a second one stops\n"
-                     "at once. SIGUSR1 saves a checkpoint and goes on.\n");
+    df_text_add(out, "Ctrl-C, SIGTERM and SIGHUP save a checkpoint after the step at hand and stop; a second one\n"
+                     "stops at once. SIGUSR1 saves a checkpoint and goes on.\n");
 }
 
 static const section sections[] = {{"Run", table}, {"Training", df_config_options}, {"Schedule", df_schedule_options},

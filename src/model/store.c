@@ -142,8 +142,9 @@ static df_status check_sound(const df_model *model, const contents *c, df_arena 
     const double less = model->config.lr / 10;
     for (size_t i = 0; i < c->count; i++)
         if (!is_finite(&c->entries[i]))
-            return df_fail(error, DF_DIVERGED, "training diverged at step %llu: tensor '%s' is no longer finite\n  %s %g",
-                           step, c->entries[i].name, hint, less);
+            return df_fail(error, DF_DIVERGED,
+                           "training diverged at step %llu: tensor '%s' is no longer finite\n  %s %g", step,
+                           c->entries[i].name, hint, less);
     if (!model->objective->reschedule) return DF_OK;
     df_schedule learned = model->schedule;
     DF_NEW(arena, learned.levels, learned.steps + 1, error);
@@ -371,8 +372,8 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
     DF_TRY(read_tensors(model, file, arena, error));
     df_model_refresh(model);
     const size_t stuck = stuck_step(&model->schedule);
-    return !stuck ? DF_OK : df_fail(error, DF_INPUT, "its learned schedule has no more noise at step %zu than before it",
-                                    stuck);
+    if (!stuck) return DF_OK;
+    return df_fail(error, DF_INPUT, "its learned schedule has no more noise at step %zu than before it", stuck);
 }
 
 df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_error *error)
