@@ -3,6 +3,7 @@
 #define DIFFUSE_MODEL_H
 
 #include "diffuse/paper.h"
+#include "diffuse/safetensors.h"
 #include "diffuse/threads.h"
 
 DF_BEGIN
@@ -121,6 +122,10 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
 
 /* Reads and checks everything a stranger could have got wrong. */
 df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_error *error) DF_MUST_CHECK;
+
+/* The same from a file that has been read; the arena must hold what it points to. `path` names it in messages. */
+df_status df_model_parse(df_model *model, df_arena *arena, const char *path, const df_safetensors *file,
+                         df_error *error) DF_MUST_CHECK;
 
 /* ---- model/train.c ---- */
 

@@ -31,8 +31,13 @@ typedef struct df_safetensors {
 } df_safetensors;
 
 /* Reads and checks a file, stricter than the format's reference reader. The views of df_safetensors_parse
- * point into `bytes`; all else lives in the arena. `path` names the source in messages. A crc32c in the
- * metadata that does not match is an error (DF_INPUT). A file without tensors is accepted. */
+ * point into `bytes`; all else lives in the arena. `path` names the source in messages. A file without tensors is
+ * accepted.
+ *
+ * Two checksums in the metadata are checked where they are given (DF_INPUT when wrong), each CRC-32C in eight
+ * lower-case hexadecimal digits: "diffuse.crc32c" of the bytes of all tensors, and "diffuse.header_crc32c" of the
+ * header, its padding included and its own eight digits taken for zeros. With both, a file with one flipped bit is
+ * refused or, when the flip is in the name of the second, reads as it was. */
 df_status df_safetensors_parse(df_safetensors *file, df_arena *arena, const char *path, const char *bytes,
                                size_t size, df_error *error) DF_MUST_CHECK;
 df_status df_safetensors_read(df_safetensors *file, df_arena *arena, const char *path,
@@ -50,7 +55,7 @@ const df_tensor_view *df_safetensors_find(const df_safetensors *file, const char
 /* Element `i` of an F32 or F64 tensor. */
 double df_tensor_at(const df_tensor_view *tensor, size_t i);
 
-/* Writes metadata in the order given, then "diffuse.crc32c", then the tensors in the order given: the same
+/* Writes metadata in the order given, then the two checksums, then the tensors in the order given: the same
  * input is the same bytes. Atomic: the file appears whole or not at all. What df_safetensors_parse would
  * refuse is refused here, before anything is written. */
 df_status df_safetensors_write(const char *path, bool overwrite, const df_metadata *metadata,

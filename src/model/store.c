@@ -3,7 +3,6 @@
 
 #include "diffuse/file.h"
 #include "diffuse/json.h"
-#include "diffuse/safetensors.h"
 #include "diffuse/table.h"
 
 #include <math.h>
@@ -376,15 +375,21 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
     return df_fail(error, DF_INPUT, "its learned schedule has no more noise at step %zu than before it", stuck);
 }
 
-df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_error *error)
+df_status df_model_parse(df_model *model, df_arena *arena, const char *path, const df_safetensors *file,
+                         df_error *error)
 {
-    df_safetensors file;
-    DF_TRY(df_safetensors_read(&file, arena, path, error));
     df_error inner = {0};
     *model = (df_model){0};
-    const df_status status = read_model(model, &file, arena, &inner);
+    const df_status status = read_model(model, file, arena, &inner);
     if (status == DF_OK) return DF_OK;
     char shown[900];
     df_printable(shown, sizeof shown, inner.message);
     return df_fail(error, status == DF_USAGE ? DF_INPUT : status, "%s: %s", path, shown);
+}
+
+df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_error *error)
+{
+    df_safetensors file;
+    DF_TRY(df_safetensors_read(&file, arena, path, error));
+    return df_model_parse(model, arena, path, &file, error);
 }

@@ -14,7 +14,8 @@
 /* A file is 8 bytes that hold the size of the header (little-endian), the header (JSON), and the data. */
 enum { PREFIX = 8, HEADER_MAX = 1 << 20, DATA_MAX = 1 << 30, DIM_MAX = 1 << 24, ALIGN = 64 };
 
-static const char crc_key[] = "diffuse.crc32c";
+static const char crc_key[] = "diffuse.crc32c", header_crc_key[] = "diffuse.header_crc32c";
+enum { DIGITS = 8 }; /* of a checksum */
 
 static const struct {
     const char *name;
@@ -220,6 +221,25 @@ static shown crc_text(uint32_t crc)
     return digits;
 }
 
+/* Of the header with the digits of the sum itself, which stand from `digits` on, taken for zeros. */
+static uint32_t header_crc(const char *header, size_t size, size_t digits)
+{
+    const uint32_t before = df_crc32c(df_crc32c(0, header, digits), "00000000", DIGITS);
+    return df_crc32c(before, header + digits + DIGITS, size - digits - DIGITS);
+}
+
+static df_status check_header_crc(const source *s, const df_json *metadata, const char *header, size_t size)
+{
+    const df_json *given = metadata ? df_json_member(metadata, header_crc_key) : NULL;
+    if (!given || given->kind != DF_JSON_STRING) return DF_OK; /* read_metadata refuses what is no string */
+    const uint32_t crc = strlen(given->text) == DIGITS ? header_crc(header, size, given->offset + 1) : 0;
+    if (strcmp(given->text, crc_text(crc).text) == 0) return DF_OK;
+    return df_fail(s->error, DF_INPUT,
+                   "%s: the header does not have the checksum '%s' that it says; "
+                   "the file is damaged, or was edited without taking out %s",
+                   s->path, show(given->text).text, header_crc_key);
+}
+
 static df_status check_crc(const source *s, df_safetensors *file)
 {
     file->crc = df_crc32c(0, s->data, s->data_size);
@@ -286,6 +306,7 @@ df_status df_safetensors_parse(df_safetensors *file, df_arena *arena, const char
     df_json *header;
     DF_TRY(parse_header(&s, bytes + PREFIX, header_size, &header));
     const df_json *metadata = df_json_member(header, "__metadata__");
+    DF_TRY(check_header_crc(&s, metadata, bytes + PREFIX, header_size));
     DF_TRY(read_metadata(&s, metadata, file));
     DF_TRY(read_tensors(&s, header, header->count - (metadata ? 1 : 0), file));
     return check_crc(&s, file);
@@ -334,6 +355,7 @@ double df_tensor_at(const df_tensor_view *tensor, size_t i)
 
 /* Writing. */
 
+/* Leaves room for the checksum of the header. */
 static void add_metadata(df_text *out, const df_metadata *metadata, size_t count, uint32_t crc)
 {
     df_text_add(out, "\"__metadata__\":{");
@@ -343,7 +365,7 @@ static void add_metadata(df_text *out, const df_metadata *metadata, size_t count
         df_json_add_string(out, metadata[i].value);
         df_text_add(out, ",");
     }
-    df_text_add(out, "\"%s\":\"%s\"}", crc_key, crc_text(crc).text);
+    df_text_add(out, "\"%s\":\"%s\",\"%s\":\"00000000\"}", crc_key, crc_text(crc).text, header_crc_key);
 }
 
 static void add_tensor(df_text *out, const df_tensor_view *tensor, size_t begin)
@@ -363,6 +385,7 @@ static void add_header(df_text *out, const df_metadata *metadata, size_t metadat
     for (size_t i = 0; i < tensor_count; i++) crc = df_crc32c(crc, tensors[i].bytes, tensors[i].size);
     df_text_add(out, "{");
     add_metadata(out, metadata, metadata_count, crc);
+    const size_t digits = out->size - DIGITS - strlen("\"}");
     size_t begin = 0;
     for (size_t i = 0; i < tensor_count; i++) {
         df_text_add(out, ",");
@@ -371,6 +394,7 @@ static void add_header(df_text *out, const df_metadata *metadata, size_t metadat
     }
     df_text_add(out, "}");
     while ((PREFIX + out->size) % ALIGN != 0 && !out->failed) df_text_add(out, " ");
+    if (!out->failed) memcpy(out->bytes + digits, crc_text(df_crc32c(0, out->bytes, out->size)).text, DIGITS);
 }
 
 static void add_file(df_text *out, const df_text *header, const df_tensor_view *tensors, size_t tensor_count)
