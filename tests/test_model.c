@@ -414,6 +414,26 @@ static void find_setting(char *out, size_t room, const char *name)
     if (at) snprintf(out, room, "%.*s", (int)(strlen(start) + strcspn(at + strlen(start), ",}")), at);
 }
 
+/* A file without the setting is refused, unless it may be older than that. */
+static void check_lacking(const df_option *o)
+{
+    char setting[124] = "", from[126], message[64];
+    find_setting(setting, sizeof setting, o->name);
+    const bool last = strstr(bytes + 8, setting)[strlen(setting)] != ',';
+    snprintf(from, sizeof from, "%s%s%s", last ? "," : "", setting, last ? "" : ",");
+    snprintf(message, sizeof message, "lacks the setting %s", o->name);
+    if (o->kind != DF_WORD && !o->before) {
+        check_refused(from, "", message);
+    } else if (strcmp(o->name, "method") != 0) {
+        df_arena arena = {0};
+        df_model model;
+        write_edited(from, "");
+        CHECK(df_model_load(&model, &arena, path, &error) == DF_OK);
+        CHECK(strcmp(o->name, "target") != 0 || model.config.target == DF_TARGET_SAMPLE);
+        df_arena_free(&arena);
+    }
+}
+
 static void check_value_refused(const char *name, const char *value, const char *message)
 {
     char from[128] = "", to[128];
@@ -443,6 +463,7 @@ static void test_every_setting(void)
     df_model_list_settings(&s, &r.model);
     for (df_settings *const *one = s.list; *one; one++)
         for (const df_option *o = (*one)->table; o->name; o++) {
+            check_lacking(o);
             if (o->kind == DF_CHOICE) check_value_refused(o->name, "\\\"nonsense\\\"", "'nonsense' is not known");
             if (o->kind == DF_FLAG) check_value_refused(o->name, "7", "'7' is not yes or no");
             if (o->kind == DF_COUNT || o->kind == DF_NUMBER) check_range(o);

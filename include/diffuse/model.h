@@ -120,7 +120,8 @@ df_denoiser df_model_denoiser(const df_model *model);
 df_status df_model_save(const df_model *model, const char *path, bool overwrite, bool checkpoint,
                         df_error *error) DF_MUST_CHECK;
 
-/* Reads and checks everything a stranger could have got wrong. */
+/* Reads and checks everything a stranger could have got wrong. A setting that is not in the file has the value
+ * df_option.before, or the file is refused: a default may change from version to version, and an old model may not. */
 df_status df_model_load(df_model *model, df_arena *arena, const char *path, df_error *error) DF_MUST_CHECK;
 
 /* The same from a file that has been read; the arena must hold what it points to. `path` names it in messages. */

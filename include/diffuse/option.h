@@ -21,6 +21,7 @@ typedef struct df_option {
     df_option_kind kind;
     size_t offset;     /* of the value in the struct that the table describes */
     const char *value; /* the default as one would type it; NULL: 0, no, or not given */
+    const char *before; /* of a setting younger than the first model files: what programs without it did */
     double low, high;  /* accepted range of counts and numbers, ends included */
     const char *const *choices; /* NULL-terminated names */
     const char *shown; /* what --help calls the value: "FILE", "N" */

@@ -29,7 +29,7 @@ const df_option df_config_options[] = {
      .help = "what the network learns; `diffuse list methods` has them all"},
     {.name = "prediction-type", .kind = DF_CHOICE, AT(prediction), .value = "v", .choices = predictions,
      .also = "prediction objective parameterization", .help = "what the network outputs"},
-    {.name = "target", .kind = DF_CHOICE, AT(target), .value = "auto", .choices = targets,
+    {.name = "target", .kind = DF_CHOICE, AT(target), .value = "auto", .before = "sample", .choices = targets,
      .help = "what answer a noised point is taught, that of the sample it was made of or the mean over all points that "
              "could have made it, which has less noise; auto: batch in up to three dimensions"},
     {.name = "teacher", .kind = DF_WORD, AT(teacher), .shown = "exact", .not_with = "target",

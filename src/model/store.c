@@ -95,6 +95,19 @@ static df_status set_from_json(df_settings *const *list, const df_json *member, 
     }
 }
 
+/* No default stands in for a setting that the file lacks, for defaults change: an older program did what `before`
+ * says, and a setting that it had cannot be missing. A word that was not given may be. */
+static df_status add_missing(df_settings *const *list, const df_json *config, df_arena *arena, df_error *error)
+{
+    for (; *list; list++)
+        for (const df_option *o = (*list)->table; o->name; o++) {
+            if (o->kind == DF_WORD || df_json_member(config, o->name)) continue;
+            if (!o->before) return df_fail(error, DF_INPUT, "diffuse.config lacks the setting %s", o->name);
+            DF_TRY(df_settings_set(*list, o, o->before, arena, error));
+        }
+    return DF_OK;
+}
+
 /* ---- numbers and names as JSON arrays ---- */
 
 static void add_numbers(df_text *out, const double *values, size_t count)
@@ -270,7 +283,7 @@ static df_status read_config(df_model *model, const df_safetensors *file, df_are
     DF_TRY(df_model_default_settings(&settings, model->objective, arena, error));
     for (const df_json *member = json->child; member; member = member->next)
         if (set_from_json(settings.list, member, arena, error) != DF_OK) return error->status = DF_INPUT;
-    return DF_OK;
+    return add_missing(settings.list, json, arena, error);
 }
 
 static df_status read_count(const df_safetensors *file, const char *name, uint64_t *value, df_error *error)
