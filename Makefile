@@ -18,6 +18,7 @@ ALL_CFLAGS = $(CFLAGS) $(WARN) $(NUMERIC) -ffile-prefix-map=$(CURDIR)=. -D_POSIX
 LIBRARY_SOURCES := $(sort $(filter-out src/cli/%,$(wildcard src/*/*.c)))
 PROGRAM_SOURCES := $(sort $(wildcard src/cli/*.c))
 TESTS           := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
+FUZZERS         := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz_*.c))
 CLAIMS          := $(patsubst %.c,$(B)/%,$(wildcard tests/claim_*.c))
 PAPERS          := $(patsubst %.c,$(B)/%,$(wildcard tests/paper_*.c))
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(B)/%.o)
@@ -106,7 +107,7 @@ $(B)/diffuse.pc: $(B)/diffuse always
 	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -ldiffuse -lm -pthread' >$@
 always:
 
-test: diffuse $(TESTS) $(CLAIMS) $(B)/tests/arguments ## run every test; ends with "N passed, N failed"
+test: diffuse $(TESTS) $(FUZZERS) $(CLAIMS) $(B)/tests/arguments ## run every test; ends with "N passed, N failed"
 	@sh tests/run.sh $(B)
 
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -147,8 +148,17 @@ double:                       ## the unit tests with the network in double preci
 valgrind:                     ## the quick unit tests under valgrind
 	@$(MAKE) -s B=build/valgrind CFLAGS="-O1 -g -gdwarf-4" RUN="valgrind -q --error-exitcode=9 --leak-check=full" unit
 
-unit: $(B)/diffuse $(TESTS)
+unit: $(B)/diffuse $(TESTS) $(FUZZERS)
 	@RUN="$(RUN)" sh tests/unit.sh $(B)
+
+fuzz:                         ## the readers of files under libFuzzer and sanitizers, FUZZ_SECONDS each (60); needs clang
+	@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -x c -fsanitize=fuzzer -o /dev/null - 2>/dev/null; then \
+	    $(MAKE) -s B=build/fuzz CC=clang LDFLAGS=-fsanitize=fuzzer \
+	    CFLAGS="-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -DDF_FUZZER" hunt; \
+	else echo 'skipped: clang with libFuzzer is not installed'; fi
+
+hunt: $(FUZZERS)
+	@sh tests/fuzz.sh $(B)
 
 clean:                        ## remove everything that was built
 	rm -rf build diffuse
@@ -156,6 +166,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib static install uninstall always test soak quality gallery papers demo asan tsan double valgrind unit clean help diffuse bench
+.PHONY: lib static install uninstall always test soak quality gallery papers demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)
