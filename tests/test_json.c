@@ -227,6 +227,7 @@ static void check_strings(void)
     check_written_string("a/b", "\"a/b\"");
     check_written_string("\"\\\b\f\n\r\t", "\"\\\"\\\\\\b\\f\\n\\r\\t\"");
     check_written_string("\x01\x1b\x1f ", "\"\\u0001\\u001b\\u001f \"");
+    check_written_string("\x7f\xc2\x80\xc2\x9f\xc2\xa0\xc3\x80", "\"\\u007f\\u0080\\u009f\xc2\xa0\xc3\x80\"");
     check_written_string("\xc3\xa9\xf0\x9f\x98\x80", "\"\xc3\xa9\xf0\x9f\x98\x80\"");
     check_written_string("a\xff\xc3", "\"a\\ufffd\\ufffd\"");
     check_written_string("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");

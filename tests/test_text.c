@@ -254,6 +254,11 @@ static void test_printable(void)
     CHECK_TEXT(printable("a\033[2Jb\n\t\x7f", 64), "a?[2Jb???");
     CHECK_TEXT(printable("\xc2\x9bx", 64), "??x");            /* a C1 control character */
     CHECK_TEXT(printable("\xc2\xa0", 64), "\xc2\xa0");
+    CHECK(df_is_printable("") && df_is_printable("Größe x₂ 🙂"));
+    CHECK(!df_is_printable("a\n") && !df_is_printable("\x7f") && !df_is_printable("x\xc2\x9b") && !df_is_printable("\xff"));
+    df_error error;
+    CHECK(df_fail(&error, DF_INPUT, "%s\n  is %s", "\033[2J", "\xc2\x9bx ä\xff") == DF_INPUT);
+    CHECK_TEXT(error.message, "?[2J\n  is ??x ä?");
     CHECK_TEXT(printable("\xc0\xaf", 64), "??");              /* overlong */
     CHECK_TEXT(printable("\xe0\x80\xaf", 64), "???");
     CHECK_TEXT(printable("\xed\xa0\x80", 64), "???");         /* a surrogate */

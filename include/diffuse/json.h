@@ -30,8 +30,8 @@ df_status df_json_parse(df_json **value, df_arena *arena, const char *bytes, siz
 /* The member of an object, or NULL. */
 const df_json *df_json_member(const df_json *object, const char *name);
 
-/* Appends a quoted, escaped string. What is not UTF-8 becomes U+FFFD, so that every reader accepts it, and < is
- * escaped too, so that JSON within HTML cannot end its script. */
+/* Appends a quoted string, every control character escaped, and <, so that JSON within HTML cannot end its script.
+ * What is not UTF-8 becomes U+FFFD, so that every reader accepts it. */
 void df_json_add_string(df_text *out, const char *text);
 
 /* Appends a number that reads back as the same double (%.17g, shortened where %.15g or %.16g suffice).

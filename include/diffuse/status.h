@@ -48,7 +48,8 @@ typedef struct df_error {
     char message[1024];
 } df_error;
 
-/* Records the message and returns `status`, so that a failing function ends with `return df_fail(...)`. */
+/* Records the message, without control characters, whatever it quotes, and returns `status`, so that a failing
+ * function ends with `return df_fail(...)`. */
 df_status df_fail(df_error *error, df_status status, const char *format, ...) DF_PRINTF(3, 4);
 
 /* Returns from the calling function when `call` failed. */

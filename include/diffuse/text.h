@@ -36,8 +36,14 @@ bool df_parse_uint64(const char *text, uint64_t *value);
 /* The name in the NULL-terminated list that is most like `text`, or NULL when none is near. */
 const char *df_nearest_name(const char *text, const char *const *names);
 
-/* Copies `text` with control characters and invalid UTF-8 replaced by '?', cut to fit: safe to print. */
+/* Without control characters, which could move a cursor, and of valid UTF-8. */
+bool df_is_printable(const char *text);
+
+/* Copies `text` with all that is not printable replaced by '?', cut to fit. */
 void df_printable(char *out, size_t room, const char *text);
+
+/* The same in place, sparing the ends of lines. */
+void df_make_printable(char *text);
 
 DF_END
 #endif

@@ -315,12 +315,13 @@ void df_json_add_string(df_text *out, const char *text)
         const size_t size = utf8_size(text, (size_t)(end - text));
         const unsigned char c = (unsigned char)*text;
         const char *escaped = c == '/' ? NULL : strchr(escaped_bytes, c);
+        const bool high_control = c == 0xc2 && size == 2 && (unsigned char)text[1] < 0xa0; /* U+0080 to U+009F */
         if (!size)
             df_text_add(out, "\\ufffd");
         else if (escaped)
             df_text_add(out, "\\%c", escape_letters[escaped - escaped_bytes]);
-        else if (c < ' ' || c == '<')
-            df_text_add(out, "\\u%04x", (unsigned)c);
+        else if (c < ' ' || c == '<' || c == 0x7f || high_control)
+            df_text_add(out, "\\u%04x", (unsigned)(unsigned char)text[high_control]);
         else
             df_text_add_bytes(out, text, size);
         text += size ? size : 1;

@@ -1,5 +1,5 @@
 /* status.c -- error messages. */
-#include "diffuse/status.h"
+#include "diffuse/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,5 +11,6 @@ df_status df_fail(df_error *error, df_status status, const char *format, ...)
     error->status = status;
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    df_make_printable(error->message);
     return status;
 }

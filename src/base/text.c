@@ -329,6 +329,19 @@ static size_t printable_size(const unsigned char *text)
     return is_allowed(character, size) ? size : 0;
 }
 
+bool df_is_printable(const char *text)
+{
+    for (size_t size; *text; text += size)
+        if ((size = printable_size((const unsigned char *)text)) == 0) return false;
+    return true;
+}
+
+void df_make_printable(char *text)
+{
+    for (size_t size; *text; text += size ? size : 1)
+        if ((size = printable_size((const unsigned char *)text)) == 0 && *text != '\n') *text = '?';
+}
+
 void df_printable(char *out, size_t room, const char *text)
 {
     if (room == 0) return;

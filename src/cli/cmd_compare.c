@@ -332,8 +332,11 @@ static df_status print_row(job *j, const char *name, const char *label, uint64_t
                            double values[SEEDS_MOST][MEASURES], df_error *error)
 {
     df_text_add(&j->file, "%s,%s,%llu,%llu", name, label, (unsigned long long)steps, (unsigned long long)calls);
-    if (has_table(j))
-        printf("%-22s %-18s %6llu %6llu", name, label, (unsigned long long)steps, (unsigned long long)calls);
+    if (has_table(j)) {
+        char shown[1024];
+        df_printable(shown, sizeof shown, name);
+        printf("%-22s %-18s %6llu %6llu", shown, label, (unsigned long long)steps, (unsigned long long)calls);
+    }
     for (size_t m = 0; m < MEASURES; m++) {
         double of_seeds[SEEDS_MOST];
         for (size_t k = 0; k < j->own.seeds; k++) of_seeds[k] = values[k][m];

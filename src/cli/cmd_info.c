@@ -43,15 +43,13 @@ static void shape_text(char out[64], const df_tensor_view *t)
 
 /* ---- for people ---- */
 
-static void print_model(const report *r)
+static void print_model(const df_model *m)
 {
-    const df_model *m = &r->model;
     const df_config *c = &m->config;
     const df_schedule_config *s = &c->schedule;
     const double signal = m->schedule.levels[m->schedule.steps].alpha;
     char data[256];
     df_printable(data, sizeof data, c->data ? c->data : "?");
-    printf("%s: %s\n", r->path, m->m ? "a checkpoint, to be resumed" : "a finished model");
     printf("  method      %s, predicting %s; %s of %s steps of %s points, seed %llu\n", c->method,
            df_choice_name(df_config_options, "prediction-type", c->prediction), grouped(m->step),
            grouped(c->train_steps), grouped(c->batch_size), (unsigned long long)c->seed);
@@ -72,8 +70,11 @@ static void print_model(const report *r)
 
 static void print_text(const report *r)
 {
-    if (r->is_model) print_model(r);
-    else printf("%s: a safetensors file, not a model of this program\n", r->path);
+    char path[1024];
+    df_printable(path, sizeof path, r->path);
+    printf("%s: %s\n", path, !r->is_model ? "a safetensors file, not a model of this program"
+           : r->model.m ? "a checkpoint, to be resumed" : "a finished model");
+    if (r->is_model) print_model(&r->model);
     printf("  %-26s %-6s %-14s %s\n", "tensor", "type", "shape", "norm");
     for (size_t i = 0; i < r->file.tensor_count; i++) {
         const df_tensor_view *t = &r->file.tensors[i];

@@ -376,6 +376,7 @@ static void print_settings(const job *j)
         for (const df_option *o = (*s)->table; o->name; o++) {
             df_text value = {0};
             df_settings_show(&value, *s, o);
+            if (value.size) df_make_printable(value.bytes);
             if (value.size) printf("%-18s %s\n", o->name, value.bytes);
             df_text_free(&value);
         }

@@ -144,10 +144,13 @@ void help_table(df_text *out, const char *title, const df_option *table)
 void say(const output_options *options, const char *format, ...)
 {
     if (options->quiet) return;
+    char text[4096];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    df_make_printable(text);
+    fputs(text, stderr);
 }
 
 enum { BUFFERS = 8, ROOM = 64 };

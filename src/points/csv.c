@@ -384,9 +384,7 @@ df_status df_csv_parse(df_table *table, df_arena *arena, char *bytes, size_t siz
 /* The dialect that every reader takes has no quotes, so a name must do without them. */
 bool df_csv_needs_quotes(const char *name)
 {
-    for (const char *letter = name; *letter; letter++)
-        if ((unsigned char)*letter < ' ' || strchr(",;\"", *letter)) return true;
-    if (kind_of(name) != TEXT) return true;
+    if (strpbrk(name, ",;\"") || !df_is_printable(name) || kind_of(name) != TEXT) return true;
     return name[0] == '#' || is_blank(name[0]) || is_blank(name[strlen(name) - 1]);
 }
 

@@ -72,15 +72,6 @@ static df_status refuse(const source *s, df_status status, const char *name, con
     return df_fail(s->error, status, "%s: tensor '%s' %s%s", s->path, show(name).text, what, meaning);
 }
 
-/* Not empty, and nothing that could move a cursor: below U+0020, U+007F, or U+0080 to U+009F. */
-static bool is_plain_name(const char *name)
-{
-    const unsigned char *c = (const unsigned char *)name;
-    for (; *c; c++)
-        if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) return false;
-    return c != (const unsigned char *)name;
-}
-
 static bool is_whole_number(const df_json *value, uint64_t *number)
 {
     return value->kind == DF_JSON_NUMBER && df_parse_uint64(value->text, number);
@@ -142,7 +133,7 @@ static df_status check_size(const source *s, const df_tensor_view *tensor)
 static df_status read_tensor(const source *s, const df_json *entry, df_tensor_view *tensor)
 {
     tensor->name = entry->name;
-    if (!is_plain_name(tensor->name))
+    if (!*tensor->name || !df_is_printable(tensor->name))
         return refuse(s, DF_INPUT, tensor->name, "has a name that is empty or holds control characters");
     const df_json *dtype = df_json_member(entry, "dtype");
     const df_json *shape = df_json_member(entry, "shape");
