@@ -107,7 +107,10 @@ void df_model_list_settings(df_model_settings *settings, df_model *model);
 df_status df_model_default_settings(df_model_settings *settings, const df_objective *objective, df_arena *arena,
                                     df_error *error) DF_MUST_CHECK;
 
-/* With config, objective, dim, names and transform set: builds schedule and network and their memory. */
+/* With config, objective, dim, names and transform set: plan builds schedule and network, so that the number of their
+ * weights is known, reserve the memory for these; build is both. */
+df_status df_model_plan(df_model *model, df_arena *arena, df_error *error) DF_MUST_CHECK;
+df_status df_model_reserve(df_model *model, df_arena *arena, df_error *error) DF_MUST_CHECK;
 df_status df_model_build(df_model *model, df_arena *arena, df_error *error) DF_MUST_CHECK;
 
 /* Points the denoiser at the averaged parameters as they are now. */

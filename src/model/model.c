@@ -52,7 +52,7 @@ static df_status check(const df_model *model, df_error *error)
     return DF_OK;
 }
 
-df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
+df_status df_model_plan(df_model *model, df_arena *arena, df_error *error)
 {
     DF_TRY(check(model, error));
     DF_TRY(df_schedule_init(&model->schedule, &model->config.schedule, arena, error));
@@ -62,14 +62,19 @@ df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
     DF_TRY(df_network_init(&model->network, &model->config.network, model->config.seed, arena, error));
     const df_objective *objective = model->objective;
     if (objective->extend) objective->extend(&model->network, model->objective_options, &model->schedule);
-    if (objective->state_size) {
+    if (objective->state_size)
         model->state_size = objective->state_size(&model->network, model->objective_options, &model->schedule);
-        DF_NEW(arena, model->state, model->state_size, error);
-    }
+    return DF_OK;
+}
+
+df_status df_model_reserve(df_model *model, df_arena *arena, df_error *error)
+{
+    const df_objective *objective = model->objective;
     const size_t count = model->network.parameter_count;
     if (count > PARAMETERS_MOST)
         return df_fail(error, DF_LIMIT, "method %s would have %zu weights here, more than %d", objective->name, count,
                        PARAMETERS_MOST);
+    if (objective->state_size) DF_NEW(arena, model->state, model->state_size, error);
     DF_NEW(arena, model->average, count, error);
     DF_NEW(arena, model->raw, count, error);
     model->denoiser = (df_network_denoiser){
@@ -79,6 +84,12 @@ df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
         .weights = {.parameters = model->average}};
     DF_NEW(arena, model->denoiser.weights.transposed, count, error);
     return DF_OK;
+}
+
+df_status df_model_build(df_model *model, df_arena *arena, df_error *error)
+{
+    DF_TRY(df_model_plan(model, arena, error));
+    return df_model_reserve(model, arena, error);
 }
 
 void df_model_refresh(df_model *model)

@@ -339,8 +339,8 @@ static df_status read_tensors(df_model *model, const df_safetensors *file, df_ar
     return DF_OK;
 }
 
-/* A network that claims to be larger than the file that holds it is refused before it is allocated. */
-static df_status check_size(const df_model *model, const df_safetensors *file, df_error *error)
+/* A network that claims to be larger than the file that holds it is refused before anything is allocated for it. */
+static df_status check_network(const df_model *model, const df_safetensors *file, df_error *error)
 {
     const df_network_config *n = &model->config.network;
     if (model->objective->brings_network) return DF_OK;
@@ -350,6 +350,18 @@ static df_status check_size(const df_model *model, const df_safetensors *file, d
     if (least > file->file_size)
         return df_fail(error, DF_INPUT, "a network of %llu layers of %llu does not fit in its %zu bytes",
                        (unsigned long long)n->layers, (unsigned long long)n->hidden, file->file_size);
+    return DF_OK;
+}
+
+/* The same of all numbers, which methods add to: the weights are there twice, as they are and averaged. */
+static df_status check_numbers(const df_model *model, const df_safetensors *file, df_error *error)
+{
+    const df_network *n = &model->network;
+    const size_t state = model->objective->keeps_state ? model->state_size : 0;
+    const size_t numbers = 2 * n->parameter_count + n->frequency_count + state;
+    if (numbers > file->file_size / sizeof(float))
+        return df_fail(error, DF_INPUT, "a model of %zu numbers does not fit in its %zu bytes", numbers,
+                       file->file_size);
     return DF_OK;
 }
 
@@ -373,8 +385,10 @@ static df_status read_model(df_model *model, const df_safetensors *file, df_aren
     DF_NEW(arena, model->transform.scale, model->dim, error);
     DF_TRY(read_numbers(file, "diffuse.mean", model->transform.mean, model->dim, false, arena, error));
     DF_TRY(read_numbers(file, "diffuse.scale", model->transform.scale, model->dim, true, arena, error));
-    DF_TRY(check_size(model, file, error));
-    DF_TRY(df_model_build(model, arena, error));
+    DF_TRY(check_network(model, file, error));
+    DF_TRY(df_model_plan(model, arena, error));
+    DF_TRY(check_numbers(model, file, error));
+    DF_TRY(df_model_reserve(model, arena, error));
     if (strcmp(kind, "checkpoint") == 0) {
         DF_NEW(arena, model->m, model->network.parameter_count, error);
         DF_NEW(arena, model->v, model->network.parameter_count, error);
