@@ -93,7 +93,7 @@ drawn 'class="frame"' field.csv --limits 1e20
 t 3 'none.csv' plot none.csv
 t 3 'nan.csv:3:1' plot nan.csv
 t 3 'nolog.csv' plot nolog.csv
-t 3 "bad.jsonl:2: 'loss' is no number" plot bad.jsonl
+t 3 "bad.jsonl:2: expected the number 'loss' there, as in the first line" plot bad.jsonl
 t 3 'nocompare.csv holds no rows' plot nocompare.csv
 t 3 'shortcompare.csv:2: 4 fields where the header has 5' plot shortcompare.csv
 t 3 "badcompare.csv:2: 'x' is not a number of calls" plot badcompare.csv

@@ -54,7 +54,6 @@ static bool has_column(const char *line, const char *name)
 
 static plot_kind kind_of(const char *bytes)
 {
-    if (strncmp(bytes, "\xef\xbb\xbf", 3) == 0) bytes += 3;
     if (has_column(bytes, "sampler") && has_column(bytes, "calls")) return PLOT_COMPARISON;
     if (strncmp(bytes, "{\"step\":", 8) == 0) return PLOT_LOG;
     if (has_column(bytes, "step") && has_column(bytes, "loss")) return PLOT_LOG;
@@ -69,6 +68,7 @@ static df_status read_source(plot_source *s, const char *path, const plot_option
     s->path = path;
     DF_TRY(base_name(&s->name, path, arena, error));
     DF_TRY(df_read_file(arena, path, BYTES_MOST, &s->bytes, &s->size, error));
+    if (strncmp(s->bytes, "\xef\xbb\xbf", 3) == 0) s->bytes += 3, s->size -= 3; /* a byte order mark */
     s->kind = kind_of(s->bytes);
     if (s->kind == PLOT_FIELD && options->columns) s->kind = PLOT_PLANE;
     return DF_OK;

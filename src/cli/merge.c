@@ -1,11 +1,17 @@
 /* merge.c -- `diffuse compare --merge`: the tables of many comparisons in one. */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+typedef struct row {
+    const char *text;
+    size_t place;
+} row;
 
 typedef struct joined {
     const char *header, *from; /* and the file that it was first seen in */
-    const char **rows;
+    row *rows;
     size_t count;
 } joined;
 
@@ -36,22 +42,16 @@ static df_status check_header(joined *j, const char *header, const char *path, d
                    j->from);
 }
 
-static bool is_known(const joined *j, const char *row)
-{
-    for (size_t i = 0; i < j->count; i++)
-        if (strcmp(j->rows[i], row) == 0) return true;
-    return false;
-}
-
 static df_status add_table(joined *j, char *bytes, const char *path, df_error *error)
 {
     DF_TRY(check_header(j, take_line(&bytes), path, error));
     for (size_t line = 2; *bytes; line++) {
-        const char *row = take_line(&bytes);
-        if (commas(row) != commas(j->header))
+        const char *text = take_line(&bytes);
+        if (commas(text) != commas(j->header))
             return df_fail(error, DF_INPUT, "%s:%zu: found %zu fields and expected %zu, as in line 1", path, line,
-                           commas(row) + 1, commas(j->header) + 1);
-        if (!is_known(j, row)) j->rows[j->count++] = row;
+                           commas(text) + 1, commas(j->header) + 1);
+        j->rows[j->count] = (row){text, j->count};
+        j->count++;
     }
     return DF_OK;
 }
@@ -72,9 +72,32 @@ static df_status read_tables(joined *j, const char *const *paths, size_t count, 
     return DF_OK;
 }
 
-static bool is_floor(const char *row)
+static int by_place(const void *a, const void *b)
 {
-    return strncmp(strchr(row, ','), ",floor,", 7) == 0;
+    const row *x = a, *y = b;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const int order = strcmp(((const row *)a)->text, ((const row *)b)->text);
+    return order ? order : by_place(a, b);
+}
+
+/* Keeps the first of equal rows. */
+static void drop_repeats(joined *j)
+{
+    size_t kept = 0;
+    qsort(j->rows, j->count, sizeof *j->rows, by_text);
+    for (size_t i = 0; i < j->count; i++)
+        if (!kept || strcmp(j->rows[i].text, j->rows[kept - 1].text) != 0) j->rows[kept++] = j->rows[i];
+    j->count = kept;
+    qsort(j->rows, j->count, sizeof *j->rows, by_place);
+}
+
+static bool is_floor(const char *text)
+{
+    return strncmp(strchr(text, ','), ",floor,", 7) == 0;
 }
 
 static df_status write_joined(const joined *j, const output_options *to, df_error *error)
@@ -84,7 +107,7 @@ static df_status write_joined(const joined *j, const output_options *to, df_erro
     df_output_print(&out, "%s\n", j->header);
     for (int floors = 0; floors <= 1; floors++) /* they come last */
         for (size_t i = 0; i < j->count; i++)
-            if (is_floor(j->rows[i]) == floors) df_output_print(&out, "%s\n", j->rows[i]);
+            if (is_floor(j->rows[i].text) == floors) df_output_print(&out, "%s\n", j->rows[i].text);
     return df_output_close(&out, error);
 }
 
@@ -94,6 +117,7 @@ df_status merge(const char *const *paths, const output_options *to, df_arena *ar
     size_t count = 0;
     while (paths[count]) count++;
     DF_TRY(read_tables(&j, paths, count, arena, error));
+    drop_repeats(&j);
     DF_TRY(write_joined(&j, to, error));
     say(to, "%s of %s\n", plural(j.count, "row"), plural(count, "table"));
     return DF_OK;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAPHS_MOST = 24, LOG_FROM = 5 /* a logarithmic axis from this ratio on */ };
+enum { GRAPHS_MOST = 24, ROW_MOST = 1 << 16, LOG_FROM = 5 /* a logarithmic axis from this ratio on */ };
 
 bool is_in_list(const char *list, const char *name)
 {
@@ -45,29 +45,53 @@ static bool is_logarithmic(const df_graph *graph)
 
 /* ---- training logs ---- */
 
-/* Lines of {"step":1,...} become the table that the same log is as CSV; keys as in the first line. */
-static df_status rows_of_json(df_text *csv, plot_source *s, df_arena *arena, df_error *error)
+static df_status header_of_json(df_text *csv, const df_json *first, const char *path, df_error *error)
 {
-    const df_json *first = NULL;
-    size_t line = 0;
-    for (char *at = s->bytes, *end; *at; at = *end ? end + 1 : end) {
-        df_json *row;
-        end = at + strcspn(at, "\n");
-        line++;
-        if (end == at) continue;
-        if (df_json_parse(&row, arena, at, (size_t)(end - at), error) != DF_OK || row->kind != DF_JSON_OBJECT)
-            return df_fail(error, DF_INPUT, "%s:%zu: this is no JSON object", s->path, line);
-        for (const df_json *m = row->child; m && !first; m = m->next)
-            df_text_add(csv, "%s%s", m->name, m->next ? "," : "\n");
-        if (!first) first = row;
-        for (const df_json *key = first->child; key; key = key->next) {
-            const df_json *m = df_json_member(row, key->name);
-            if (!m || m->kind != DF_JSON_NUMBER)
-                return df_fail(error, DF_INPUT, "%s:%zu: '%.40s' is no number", s->path, line, key->name);
-            df_text_add(csv, "%s%s", m->text, key->next ? "," : "\n");
-        }
+    for (const df_json *key = first->child; key; key = key->next) {
+        if (df_csv_needs_quotes(key->name))
+            return df_fail(error, DF_INPUT, "%s:1: '%.40s' cannot be the name of a column", path, key->name);
+        df_text_add(csv, "%s%s", key->name, key->next ? "," : "\n");
     }
     return DF_OK;
+}
+
+/* Adds the numbers of {"step":1,...}, which stand under the same names as in the first line. */
+static df_status row_of_json(df_text *csv, const df_json *row, const df_json *first, const char *path, size_t line,
+                             df_error *error)
+{
+    const df_json *m = row->child;
+    for (const df_json *key = first->child; key; key = key->next, m = m->next) {
+        double number;
+        if (!m || strcmp(m->name, key->name) != 0 || m->kind != DF_JSON_NUMBER || !df_parse_double(m->text, &number))
+            return df_fail(error, DF_INPUT, "%s:%zu: expected the number '%.40s' there, as in the first line", path,
+                           line, key->name);
+        df_text_add(csv, "%s%s", m->text, key->next ? "," : "\n");
+    }
+    return DF_OK;
+}
+
+/* Lines of JSON become the table that the same log is as CSV. Only the first line is kept: a log may be long. */
+static df_status rows_of_json(df_text *csv, const plot_source *s, df_arena *arena, df_error *error)
+{
+    const df_json *first = NULL;
+    df_status status = DF_OK;
+    size_t line = 1;
+    for (const char *at = s->bytes, *end; status == DF_OK && *at; at = *end ? end + 1 : end, line++) {
+        df_arena of_line = {0};
+        df_json *row;
+        end = at + strcspn(at, "\n");
+        if (end == at) continue;
+        if (end - at > ROW_MOST || df_json_parse(&row, first ? &of_line : arena, at, (size_t)(end - at), error) != DF_OK
+            || row->kind != DF_JSON_OBJECT) {
+            status = df_fail(error, DF_INPUT, "%s:%zu: this is no JSON object of at most %d bytes", s->path, line,
+                             ROW_MOST);
+        } else {
+            if (!first) status = header_of_json(csv, first = row, s->path, error);
+            if (status == DF_OK) status = row_of_json(csv, row, first, s->path, line, error);
+        }
+        df_arena_free(&of_line);
+    }
+    return status;
 }
 
 static df_status read_log(df_table *log, plot_source *s, df_arena *arena, df_error *error)
@@ -166,7 +190,7 @@ df_status plot_logs(df_chart *chart, plot_source *sources, size_t count, const p
 
 /* ---- comparisons ---- */
 
-enum { FIELDS_MOST = 64 };
+enum { FIELDS_MOST = 64, LINES_MOST = 1000 };
 
 /* Fields of a line, cut in place at commas, without their quotes; the next line in *at. */
 static size_t cut_line(char **at, char **fields)
@@ -192,15 +216,16 @@ static size_t cut_line(char **at, char **fields)
 /* What one row says. */
 typedef struct record {
     const char *model, *sampler;
-    double values[FIELDS_MOST]; /* one a column; NaN where it is no number */
+    double *values; /* one a column; NaN where it is no number */
+    size_t line;    /* of the chart: rows of one model and sampler */
 } record;
 
 typedef struct comparison {
     char *names[FIELDS_MOST];
     size_t columns, model, sampler, calls;
     record *records;
-    size_t count;
-    record *floor; /* the row of the floor; NULL: none */
+    size_t count, lines, first[LINES_MOST], size[LINES_MOST]; /* of line l, its first row and the number of them */
+    record floor; /* the row of the floor; its values are NULL without one */
 } comparison;
 
 static size_t find_name(const comparison *c, const char *name)
@@ -210,41 +235,66 @@ static size_t find_name(const comparison *c, const char *name)
     return FIELDS_MOST;
 }
 
-static df_status read_comparison(comparison *c, plot_source *s, df_arena *arena, df_error *error)
+static df_status read_names(comparison *c, char **at, const char *path, df_error *error)
 {
-    char *at = s->bytes, *fields[FIELDS_MOST];
-    size_t lines = 0, number = 1;
-    record *floor;
-    for (const char *p = s->bytes; *p; p++) lines += *p == '\n';
-    c->columns = cut_line(&at, c->names);
+    c->columns = cut_line(at, c->names);
     c->model = find_name(c, "model");
     c->sampler = find_name(c, "sampler");
     c->calls = find_name(c, "calls");
-    DF_NEW(arena, c->records, lines + 1, error);
-    DF_NEW(arena, floor, 1, error);
-    while (*at) {
-        record *r = &c->records[c->count++];
-        const size_t count = cut_line(&at, fields);
-        number++;
-        if (count != c->columns)
-            return df_fail(error, DF_INPUT, "%s:%zu: %zu fields where the header has %zu", s->path, number, count,
-                           c->columns);
-        r->model = c->model < count ? fields[c->model] : "";
-        r->sampler = fields[c->sampler];
-        for (size_t k = 0; k < count; k++)
-            if (!df_parse_double(fields[k], &r->values[k])) r->values[k] = MISSING;
-        if (strcmp(r->sampler, "floor") == 0) {
-            c->floor = floor;
-            *floor = *r;
-            c->count--;
+    if (c->sampler < c->columns && c->calls < c->columns) return DF_OK;
+    return df_fail(error, DF_INPUT, "%s:1: expected columns sampler and calls among the first %d, with commas between",
+                   path, FIELDS_MOST);
+}
+
+static df_status read_record(record *r, const comparison *c, char **at, double *values, const char *path, size_t line,
+                             df_error *error)
+{
+    char *fields[FIELDS_MOST];
+    const size_t count = cut_line(at, fields);
+    if (count != c->columns)
+        return df_fail(error, DF_INPUT, "%s:%zu: %zu fields where the header has %zu", path, line, count, c->columns);
+    *r = (record){.model = c->model < count ? fields[c->model] : "", .sampler = fields[c->sampler], .values = values};
+    for (size_t k = 0; k < count; k++)
+        if (!df_parse_double(fields[k], &values[k])) values[k] = MISSING;
+    if (!isnan(values[c->calls]) || strcmp(r->sampler, "floor") == 0) return DF_OK;
+    return df_fail(error, DF_INPUT, "%s:%zu: '%.40s' is not a number of calls", path, line, fields[c->calls]);
+}
+
+static bool is_one_line(const record *a, const record *b)
+{
+    return strcmp(a->model, b->model) == 0 && strcmp(a->sampler, b->sampler) == 0;
+}
+
+/* The line of the rows of the same model and sampler, perhaps a new one. */
+static df_status find_line(comparison *c, record *r, const char *path, df_error *error)
+{
+    while (r->line < c->lines && !is_one_line(&c->records[c->first[r->line]], r)) r->line++;
+    if (r->line == LINES_MOST)
+        return df_fail(error, DF_LIMIT, "%s has more than %d lines for a chart", path, LINES_MOST);
+    if (r->line == c->lines) c->first[c->lines++] = c->count;
+    c->size[r->line]++;
+    return DF_OK;
+}
+
+static df_status read_comparison(comparison *c, plot_source *s, df_arena *arena, df_error *error)
+{
+    char *at = s->bytes;
+    double *values;
+    DF_TRY(read_names(c, &at, s->path, error));
+    const size_t rows_most = s->size / c->columns + 1; /* each has a byte, a comma or its end, for every field */
+    DF_NEW(arena, c->records, rows_most, error);
+    DF_NEW(arena, values, rows_most * c->columns, error);
+    for (size_t line = 2; *at; line++, values += c->columns) {
+        record r;
+        DF_TRY(read_record(&r, c, &at, values, s->path, line, error));
+        if (strcmp(r.sampler, "floor") == 0) {
+            c->floor = r;
             continue;
         }
-        if (isnan(r->values[c->calls]))
-            return df_fail(error, DF_INPUT, "%s:%zu: '%.40s' is not a number of calls", s->path, number,
-                           fields[c->calls]);
+        DF_TRY(find_line(c, &r, s->path, error));
+        c->records[c->count++] = r;
     }
-    if (!c->count) return df_fail(error, DF_INPUT, "%s holds no rows", s->path);
-    return DF_OK;
+    return c->count ? DF_OK : df_fail(error, DF_INPUT, "%s holds no rows", s->path);
 }
 
 static bool ends_in(const char *name, const char *end)
@@ -264,19 +314,6 @@ static bool is_measure(const comparison *c, size_t column)
     for (size_t r = 0; r < c->count; r++)
         if (!isnan(c->records[r].values[column])) return true;
     return false;
-}
-
-static bool is_one_line(const record *a, const record *b)
-{
-    return strcmp(a->model, b->model) == 0 && strcmp(a->sampler, b->sampler) == 0;
-}
-
-/* The first row of the same line. */
-static size_t first_of(const comparison *c, size_t r)
-{
-    size_t k = 0;
-    while (!is_one_line(&c->records[k], &c->records[r])) k++;
-    return k;
 }
 
 static bool has_several_models(const comparison *c)
@@ -314,17 +351,17 @@ static size_t column_with(const comparison *c, size_t measure, const char *end)
     return find_name(c, name);
 }
 
-static df_status fill_line(df_line *line, const comparison *c, size_t first, size_t measure, df_arena *arena,
+static df_status fill_line(df_line *line, const comparison *c, size_t l, size_t measure, df_arena *arena,
                            df_error *error)
 {
     const size_t least = column_with(c, measure, "_least"), most = column_with(c, measure, "_most");
     const bool around = least < c->columns && most < c->columns;
     sorted_row *rows;
     double *values;
-    DF_NEW(arena, rows, c->count, error);
-    for (size_t r = first; r < c->count; r++) {
+    DF_NEW(arena, rows, c->size[l], error);
+    for (size_t r = c->first[l]; r < c->count; r++) {
         const double *v = c->records[r].values;
-        if (is_one_line(&c->records[r], &c->records[first]))
+        if (c->records[r].line == l)
             rows[line->count++] = (sorted_row){v[c->calls], v[measure], around ? v[least] : 0, around ? v[most] : 0};
     }
     qsort(rows, line->count, sizeof *rows, by_x);
@@ -344,25 +381,23 @@ static df_status fill_line(df_line *line, const comparison *c, size_t first, siz
 
 static size_t add_floor(df_line *line, const comparison *c, size_t measure)
 {
-    if (!c->floor || isnan(c->floor->values[measure])) return 0;
+    if (!c->floor.values || isnan(c->floor.values[measure])) return 0;
     *line = (df_line){.name = "floor: true points", .count = 1, .style = DF_LINE_FLOOR,
-                      .x = &c->floor->values[c->calls], .y = &c->floor->values[measure]};
+                      .x = &c->floor.values[c->calls], .y = &c->floor.values[measure]};
     return 1;
 }
 
 static df_status fill_graph(df_graph *graph, const comparison *c, size_t measure, df_arena *arena, df_error *error)
 {
     df_line *lines;
-    DF_NEW(arena, lines, c->count + 1, error);
-    for (size_t r = 0; r < c->count; r++) {
-        if (first_of(c, r) != r) continue;
-        df_line *line = &lines[graph->count];
-        *line = (df_line){.name = name_line(c, &c->records[r], arena, error), .series = graph->count,
-                          .style = DF_LINE_MARKED};
-        if (!line->name) return DF_LIMIT;
-        DF_TRY(fill_line(line, c, r, measure, arena, error));
-        graph->count++;
+    DF_NEW(arena, lines, c->lines + 1, error);
+    for (size_t l = 0; l < c->lines; l++) {
+        lines[l] = (df_line){.name = name_line(c, &c->records[c->first[l]], arena, error), .series = l,
+                             .style = DF_LINE_MARKED};
+        if (!lines[l].name) return DF_LIMIT;
+        DF_TRY(fill_line(&lines[l], c, l, measure, arena, error));
     }
+    graph->count = c->lines;
     graph->count += add_floor(&lines[graph->count], c, measure);
     graph->lines = lines;
     graph->caption = spoken(c->names[measure], arena, error);
@@ -373,7 +408,7 @@ static df_status fill_graph(df_graph *graph, const comparison *c, size_t measure
 df_status plot_comparisons(df_chart *chart, plot_source *sources, size_t count, const plot_options *options,
                            df_arena *arena, df_error *error)
 {
-    comparison c = {0};
+    static comparison c;
     df_graph *graphs;
     size_t shown = 0;
     if (count > 1) return df_fail(error, DF_USAGE, "a chart is of one comparison; `diffuse compare` takes many models");
