@@ -137,7 +137,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(df_safetensors_read(&r.file, arena, r.path, error));
     r.is_model = df_safetensors_meta(&r.file, "diffuse.schema") != NULL;
     if (r.is_model) {
-        DF_TRY(df_model_load(&r.model, arena, r.path, error));
+        DF_TRY(df_model_parse(&r.model, arena, r.path, &r.file, error));
         df_model_list_settings(&r.settings, &r.model);
     }
     if (o.json) return print_json(&r, error);
