@@ -61,6 +61,7 @@ rm -f "$build"/*.count
 part cli sh tests/cli.sh "$program"
 part odd sh tests/odd.sh "$program"
 part arguments sh tests/arguments.sh "$program" "$build/tests/arguments"
+part hostile sh tests/hostile.sh "$program"
 part pictures sh tests/pictures.sh "$program"
 part pages sh tests/pages.sh "$program"
 part exact sh tests/exact.sh "$program"
@@ -69,7 +70,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references install threads shards stops surprises statuses cli odd arguments pictures pages exact readme claims; do
+for name in layers headers unit double bits references install threads shards stops surprises statuses cli odd arguments hostile pictures pages exact readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done

@@ -73,6 +73,9 @@ static void test_dialects(void)
     check_accepted("\"x\" \"y\"\n\"2.385\" -17\n0.5  \"1000\" \n");
     check_accepted("# made by hand\n\n  # and so, with commas\nx,y\n2.385,-17\n \t \n#\n0.5,1000\n\n");
     check_accepted("\n\n2.385,-17\n0.5,1000\n");
+    check_accepted("\xef\xbb\xbf# a mark and a comment\r\n\"x\";\"y\"\r\n2.385;-17\r\n0.5;1000");
+    check_accepted("\"2.385\"\t\"-17\"\r0.5\t1000\r");
+    check_accepted("x,y\n+2.385e0,-0.17E+2\n00.5,1000.\n");
 }
 
 static void test_lines_and_names(void)
@@ -171,6 +174,17 @@ static void test_bad_numbers(void)
     check_refused("x,y\n1,2\n1,5,2,5\n",
                   "t.csv:3:5: found 4 and expected 2 fields separated by commas, as many as in line 1\n"
                   "  decimal commas are not supported; use '.'");
+    check_refused("x,y\n1,1e\n", "t.csv:2:3: expected a number in column 'y', found '1e'\n"
+                                 "  to leave text out, choose the other columns: --columns x");
+    check_refused("x,y\n+-1,2\n", "t.csv:2:1: expected a number in column 'x', found '+-1'\n"
+                                  "  to leave text out, choose the other columns: --columns y");
+    check_refused("x,y\n1,\xef\xbc\x91\n", "t.csv:2:3: expected a number in column 'y', found '\xef\xbc\x91'\n"
+                                         "  to leave text out, choose the other columns: --columns x");
+    check_refused("x,y\n1,-nan(7)\n",
+                  "t.csv:2:3: expected a finite number in column 'y', found '-nan(7)'; remove the row");
+    check_refused("x,y\n-1e999,2\n", "t.csv:2:1: '-1e999' is beyond the largest number, 1.8e+308");
+    check_refused("x,y\n1,2 3\n", "t.csv:2:3: expected a number in column 'y', found '2 3'\n"
+                                  "  to leave text out, choose the other columns: --columns x");
     check_refused("x,y\n1,1_000\n", "t.csv:2:3: expected a number in column 'y', found '1_000'\n"
                                     "  to leave text out, choose the other columns: --columns x");
 }
@@ -273,6 +287,7 @@ static void test_bad_choices(void)
     check_choice_refused("0", "t.csv: there is no column '0'\n  its columns are x, y, label");
     check_choice_refused("x,", "t.csv: there is no column ''\n  its columns are x, y, label");
     check_choice_refused("x,1", "column 'x' is chosen twice; name it once");
+    check_choice_refused("\033[2J", "t.csv: there is no column '?[2J'\n  its columns are x, y, label");
 }
 
 static void test_long_lists_of_columns_are_cut(void)
@@ -456,7 +471,7 @@ static void test_failed_writing_leaves_nothing(void)
     CHECK_TEXT(error.message, "cannot write /dev/full: No space left on device");
     df_table_writer writer;
     const char *const wrong[] = {"",   "a,b", "a;b", "a\"b", "a\nb", "a\tb",
-                                 " a", "a ",  "#a",  "17",   "nan",  "1e999"};
+                                 " a", "a ",  "#a",  "17",   "nan",  "1e999", "\033[2J", "a\x7f", "\xc2\x9bJ", "\xff"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         CHECK(df_table_open(&writer, "out.csv", false, 1, &wrong[i], 1, &error) == DF_INPUT);
         CHECK(strstr(error.message, "needs quotes, which are not written") != NULL);
