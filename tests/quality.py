@@ -77,7 +77,7 @@ print(f"{time.process_time() - start:.2f}")
 
 for name, value in zip([n for n in tensors if n.startswith("net.")], average):
     tensors[name] = tensors["raw." + name] = value
-del meta["diffuse.crc32c"]
+del meta["diffuse.crc32c"], meta["diffuse.header_crc32c"]
 meta["diffuse.step"] = str(config["train-steps"])
 text = json.dumps({"__metadata__": meta, **header}).encode()
 text += b" " * (-len(text) % 8)
