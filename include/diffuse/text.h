@@ -19,6 +19,12 @@ void df_text_add(df_text *text, const char *format, ...) DF_PRINTF(2, 3);
 void df_text_add_bytes(df_text *text, const void *bytes, size_t size);
 void df_text_free(df_text *text);
 
+/* Frees a part that was put into `whole`: one that is incomplete makes the whole so. */
+void df_text_free_part(df_text *part, df_text *whole);
+
+/* Frees a text and returns it as a string that lives as long as the arena; NULL when memory is exhausted, or was. */
+char *df_text_keep(df_text *text, df_arena *arena, df_error *error) DF_MUST_CHECK;
+
 /* Plain decimal numbers only: no blanks, hex, inf or nan. False when `text` is not exactly one such number
  * or when it does not fit a double. */
 bool df_parse_double(const char *text, double *value);

@@ -188,19 +188,19 @@ void df_settings_show(df_text *out, const df_settings *settings, const df_option
 void df_settings_json(df_text *out, const df_settings *settings)
 {
     for (const df_option *o = settings->table; o->name; o++) {
-        df_text value = {0};
+        const void *value = value_of(settings, o);
         if (out->size && out->bytes[out->size - 1] != '{') df_text_add(out, ",");
         df_json_add_string(out, o->name);
         df_text_add(out, ":");
-        df_settings_show(&value, settings, o);
-        const char *text = value.bytes ? value.bytes : "";
-        const void *at = value_of(settings, o);
-        if (o->kind == DF_WORD && !*(const char *const *)at) df_text_add(out, "null");
-        else if (o->kind == DF_FLAG) df_text_add(out, "%s", *(const bool *)at ? "true" : "false");
-        else if (o->kind == DF_NUMBER) df_json_add_number(out, *(const double *)at);
-        else if (o->kind == DF_COUNT) df_text_add(out, "%s", text);
-        else df_json_add_string(out, text);
-        df_text_free(&value);
+        switch (o->kind) {
+        case DF_FLAG: df_text_add(out, "%s", *(const bool *)value ? "true" : "false"); break;
+        case DF_CHOICE: df_json_add_string(out, o->choices[*(const int *)value]); break;
+        case DF_WORD:
+            if (*(const char *const *)value) df_json_add_string(out, *(const char *const *)value);
+            else df_text_add(out, "null");
+            break;
+        default: df_settings_show(out, settings, o);
+        }
     }
 }
 
@@ -248,8 +248,8 @@ void df_settings_help(df_text *out, const df_settings *settings)
         df_text_add(out, "%-*s", HELP_COLUMN, line.bytes ? line.bytes : "");
         if (line.size + 2 > HELP_COLUMN) df_text_add(out, "\n%*s", HELP_COLUMN, "");
         help_wrapped(out, words.bytes ? words.bytes : "", HELP_COLUMN);
-        df_text_free(&line);
-        df_text_free(&words);
+        df_text_free_part(&line, out);
+        df_text_free_part(&words, out);
     }
 }
 

@@ -57,6 +57,21 @@ void df_text_free(df_text *text)
     *text = (df_text){0};
 }
 
+void df_text_free_part(df_text *part, df_text *whole)
+{
+    whole->failed |= part->failed;
+    df_text_free(part);
+}
+
+char *df_text_keep(df_text *text, df_arena *arena, df_error *error)
+{
+    char *copy = NULL;
+    if (text->failed) df_fail(error, DF_LIMIT, "out of memory");
+    else copy = df_copy_text(arena, text->bytes ? text->bytes : "", error);
+    df_text_free(text);
+    return copy;
+}
+
 /* Numbers. */
 
 static const char *skip_digits(const char *text)

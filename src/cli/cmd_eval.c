@@ -105,8 +105,7 @@ static df_status name_target(request *q, df_arena *arena, df_error *error)
             return df_fail(error, DF_USAGE, "%s is a model; only files of points can be judged together", q->parts[i]);
     df_text name = {0};
     df_text_add(&name, "%s and %zu more", q->parts[0], q->part_count - 1);
-    q->e.target = name.failed ? NULL : df_copy_text(arena, name.bytes, error);
-    df_text_free(&name);
+    q->e.target = df_text_keep(&name, arena, error);
     return q->e.target ? DF_OK : DF_LIMIT;
 }
 
@@ -323,7 +322,8 @@ static df_status verdict(const request *q, df_error *error)
                         measures[m].gate);
         else df_text_add(&said, "%s is %g, above --%s %g", measures[m].name, value, measures[m].gate, q->own.most[m]);
     }
-    const df_status status = said.size ? df_fail(error, DF_NO, "%s", said.bytes) : DF_OK;
+    const df_status status = said.failed ? df_fail(error, DF_LIMIT, "out of memory")
+                             : said.size ? df_fail(error, DF_NO, "%s", said.bytes) : DF_OK;
     df_text_free(&said);
     return status;
 }

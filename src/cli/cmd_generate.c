@@ -142,7 +142,7 @@ static void man_options(df_text *out, const df_option *table)
         }
         if (o->value && o->kind != DF_FLAG) df_text_add(&text, " [%s]", o->value);
         add_roff(out, text.bytes ? text.bytes : "");
-        df_text_free(&text);
+        df_text_free_part(&text, out);
         df_text_add(out, "\n");
     }
 }
@@ -156,12 +156,12 @@ static void man_command(df_text *out, const command *c)
     df_text_add(out, "\"\n");
     add_roff(out, c->about);
     df_text_add(out, ".\n");
-    df_text_free(&text);
+    df_text_free_part(&text, out);
     man_lines(out, c->examples);
     if (c->notes) {
         c->notes(&text);
         man_lines(out, text.bytes ? text.bytes : "");
-        df_text_free(&text);
+        df_text_free_part(&text, out);
     }
     for (const section *s = c->sections; s && s->table; s++) {
         man_line(out, ".PP\n.I", s->title);
@@ -241,13 +241,13 @@ static void bash_command(df_text *out, const command *c)
         if (o->letter) df_text_add(out, "-%c|", o->letter);
         df_text_add(out, "--%s) names=\"%s\"%s ;;\n", o->name, values.bytes ? values.bytes + 1 : "",
                     files ? " files=yes" : "");
-        df_text_free(&values);
+        df_text_free_part(&values, out);
     }
     const bool files = add_operands(&operands, shown);
     df_text_add(out, "        *) case $word in -*) names=\"%s\" ;; *) names=\"%s\"%s ;; esac ;;\n        esac ;;\n",
                 all.bytes ? all.bytes + 1 : "", operands.bytes ? operands.bytes + 1 : "", files ? " files=yes" : "");
-    df_text_free(&all);
-    df_text_free(&operands);
+    df_text_free_part(&all, out);
+    df_text_free_part(&operands, out);
 }
 
 static void generate_bash(df_text *out)
@@ -314,7 +314,7 @@ static void zsh_option(df_text *out, const df_option *const *tables, const df_op
     df_text values = {0};
     const bool files = add_values(&values, tables, o);
     zsh_action(out, o->shown ? o->shown : "NAME", values.bytes, files);
-    df_text_free(&values);
+    df_text_free_part(&values, out);
 }
 
 static void zsh_command(df_text *out, const command *c)
@@ -330,7 +330,7 @@ static void zsh_command(df_text *out, const command *c)
     const bool files = add_operands(&operands, shown);
     zsh_action(out, shown, operands.bytes, files);
     df_text_add(out, files ? " '*:FILE:_files' ;;\n" : " ;;\n");
-    df_text_free(&operands);
+    df_text_free_part(&operands, out);
 }
 
 static void generate_zsh(df_text *out)
@@ -368,10 +368,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
         if (strcmp(kinds[i].name, what) != 0) continue;
         df_text text = {0};
         kinds[i].make(&text);
-        const bool failed = text.failed;
-        if (!failed) fwrite(text.bytes, 1, text.size, stdout);
-        df_text_free(&text);
-        return failed ? df_fail(error, DF_LIMIT, "out of memory") : DF_OK;
+        return print_text(&text, error);
     }
     return df_fail(error, DF_USAGE, "'%.60s' cannot be generated; it can be man, bash or zsh", what);
 }

@@ -68,7 +68,7 @@ static void print_model(const df_model *m)
                                                                  c->network.activation));
 }
 
-static void print_text(const report *r)
+static void print_report(const report *r)
 {
     char path[1024];
     df_printable(path, sizeof path, r->path);
@@ -121,10 +121,7 @@ static df_status print_json(const report *r, df_error *error)
     }
     json_tensors(&out, &r->file);
     df_text_add(&out, "}\n");
-    const bool failed = out.failed;
-    if (!failed) fwrite(out.bytes, 1, out.size, stdout);
-    df_text_free(&out);
-    return failed ? df_fail(error, DF_LIMIT, "out of memory") : DF_OK;
+    return print_text(&out, error);
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)
@@ -141,7 +138,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
         df_model_list_settings(&r.settings, &r.model);
     }
     if (o.json) return print_json(&r, error);
-    print_text(&r);
+    print_report(&r);
     return DF_OK;
 }
 

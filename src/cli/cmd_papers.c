@@ -10,28 +10,25 @@ static df_status show_list(void)
     return DF_OK;
 }
 
-static void show_options(const char *role, const char *name, const char *about, const df_option *options)
+static void add_options(df_text *out, const char *role, const char *name, const char *about, const df_option *options)
 {
-    printf("\n%s %s: %s\n", role, name, about);
-    if (!options) return;
-    df_text text = {0};
-    help_table(&text, NULL, options);
-    printf("%s", text.bytes ? text.bytes : "");
-    df_text_free(&text);
+    df_text_add(out, "\n%s %s: %s\n", role, name, about);
+    if (options) help_table(out, NULL, options);
 }
 
-static df_status show_paper(const df_paper *paper)
+static df_status show_paper(const df_paper *paper, df_error *error)
 {
-    printf("%s. %s. %s. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->arxiv,
-           paper->brings);
+    df_text out = {0};
+    df_text_add(&out, "%s. %s. %s. arXiv:%s\nBrings: %s.\n", paper->authors, paper->title, paper->venue, paper->arxiv,
+                paper->brings);
     for (const df_objective *const *o = paper->objectives; o && *o; o++) {
-        show_options("train --method", (*o)->name, (*o)->about, (*o)->options);
-        if ((*o)->settings) printf("  other defaults of train: %s\n", (*o)->settings);
+        add_options(&out, "train --method", (*o)->name, (*o)->about, (*o)->options);
+        if ((*o)->settings) df_text_add(&out, "  other defaults of train: %s\n", (*o)->settings);
     }
     for (const df_sampler *const *s = paper->samplers; s && *s; s++)
-        show_options("sample --sampler", (*s)->name, (*s)->about, (*s)->options);
-    if (paper->claim) printf("\nClaim: %s.\nChecked by: %s\n", paper->claim, paper->check);
-    return DF_OK;
+        add_options(&out, "sample --sampler", (*s)->name, (*s)->about, (*s)->options);
+    if (paper->claim) df_text_add(&out, "\nClaim: %s.\nChecked by: %s\n", paper->claim, paper->check);
+    return print_text(&out, error);
 }
 
 static df_status run(words typed, df_arena *arena, df_error *error)
@@ -42,7 +39,7 @@ static df_status run(words typed, df_arena *arena, df_error *error)
     DF_TRY(parse(none, typed, &key, 1, "KEY", arena, error));
     const df_paper *paper = df_find_paper(key);
     if (!paper) return df_fail(error, DF_USAGE, "there is no paper '%.60s' here; `diffuse papers` lists them", key);
-    return show_paper(paper);
+    return show_paper(paper, error);
 }
 
 const command command_papers = {

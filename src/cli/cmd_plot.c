@@ -142,14 +142,13 @@ static df_status show(plot_source *sources, size_t count, const plot_options *op
                        "  add -o picture.svg");
     terminal_size(&width, &height);
     DF_TRY(plot_plane(&figure, sources, count, options, arena, error));
-    df_status status = df_draw_terminal(&text, &figure, width, height - 1 - (options->title != NULL), arena, error);
-    if (status == DF_OK && options->title) {
+    if (options->title) {
         char title[256];
         df_printable(title, sizeof title, options->title);
-        printf("%s\n", title);
+        df_text_add(&text, "%s\n", title);
     }
-    if (status == DF_OK && (fputs(text.bytes, stdout) < 0 || fflush(stdout) != 0))
-        status = df_fail(error, DF_IO, "standard output: the picture could not be written");
+    df_status status = df_draw_terminal(&text, &figure, width, height - 1 - (options->title != NULL), arena, error);
+    if (status == DF_OK) status = print_text(&text, error);
     df_text_free(&text);
     return status;
 }

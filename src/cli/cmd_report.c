@@ -76,7 +76,7 @@ static void add_settings(df_text *html, df_model *model)
             df_text_add(html, "<div><span>%s</span><span>", option->name);
             df_html_add_text(html, value.bytes ? value.bytes : "");
             df_text_add(html, "</span></div>\n");
-            df_text_free(&value);
+            df_text_free_part(&value, html);
         }
     df_text_add(html, "</div>\n</details>\n");
 }

@@ -3,6 +3,7 @@
 
 #include "diffuse/shape.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -241,7 +242,8 @@ static df_status open_log(job *j, df_arena *arena, df_error *error)
     if (goes_on) DF_TRY(keep_rows(j, arena, error));
     else DF_TRY(df_output_check(j->log_path, j->out.overwrite, error));
     j->log = fopen(j->log_path, goes_on ? "a" : "w");
-    if (!j->log) return df_fail(error, DF_IO, "%s: the log cannot be opened for writing", j->log_path);
+    if (!j->log)
+        return df_fail(error, errno == ENOMEM ? DF_LIMIT : DF_IO, "cannot write %s: %s", j->log_path, strerror(errno));
     fseek(j->log, 0, SEEK_END);
     if (ftell(j->log) <= 0 && !is_jsonl(j->log_path)) fputs(log_start(j), j->log);
     if (fflush(j->log) != 0) j->log_failed = true;
@@ -370,19 +372,21 @@ static df_status build(job *j, df_arena *arena, df_error *error)
     return df_training_init(&j->training, model, &j->data, j->team, arena, error);
 }
 
-static void print_settings(const job *j)
+static df_status print_settings(const job *j, df_error *error)
 {
+    df_text out = {0};
     for (df_settings *const *s = j->settings.list; *s; s++)
         for (const df_option *o = (*s)->table; o->name; o++) {
             df_text value = {0};
             df_settings_show(&value, *s, o);
             if (value.size) df_make_printable(value.bytes);
-            if (value.size) printf("%-18s %s\n", o->name, value.bytes);
-            df_text_free(&value);
+            if (value.size) df_text_add(&out, "%-18s %s\n", o->name, value.bytes);
+            df_text_free_part(&value, &out);
         }
     const size_t weights = j->model.network.parameter_count;
-    printf("%-18s %s\n%-18s %.1f MB of weights, gradients, moments and averages\n", "weights", grouped(weights),
-           "memory", 7 * (double)(weights * sizeof(df_real)) / 1e6);
+    df_text_add(&out, "%-18s %s\n%-18s %.1f MB of weights, gradients, moments and averages\n", "weights",
+                grouped(weights), "memory", 7 * (double)(weights * sizeof(df_real)) / 1e6);
+    return print_text(&out, error);
 }
 
 static df_status run_one(job *j, df_arena *arena, df_error *error)
@@ -391,10 +395,7 @@ static df_status run_one(job *j, df_arena *arena, df_error *error)
     if (!j->own.dry_run) DF_TRY(df_output_check(j->path, j->out.overwrite || goes_on, error));
     DF_TRY(build(j, arena, error));
     say_start(j);
-    if (j->own.dry_run) {
-        print_settings(j);
-        return DF_OK;
-    }
+    if (j->own.dry_run) return print_settings(j, error);
     DF_TRY(find_floor(j, arena, error));
     if (j->own.watch) DF_TRY(watch_open(&j->watch, &j->model, arena, error));
     signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end the training */
@@ -414,9 +415,7 @@ static const char *with_seed(const char *path, uint64_t seed, df_arena *arena, d
     const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
     if (!dot || (slash && dot < slash)) dot = path + strlen(path);
     df_text_add(&name, "%.*s-%llu%s", (int)(dot - path), path, (unsigned long long)seed, dot);
-    const char *copy = df_copy_text(arena, name.bytes ? name.bytes : path, error);
-    df_text_free(&name);
-    return copy;
+    return df_text_keep(&name, arena, error);
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -437,7 +436,8 @@ static df_status run_seeds(job *j, df_error *error)
         j->model.config.seed = first + k;
         j->path = with_seed(start.path, first + k, &arena, error);
         if (start.log_path) j->log_path = with_seed(start.log_path, first + k, &arena, error);
-        const df_status status = j->path ? run_one(j, &arena, error) : DF_LIMIT;
+        const bool named = j->path && (j->log_path || !start.log_path);
+        const df_status status = named ? run_one(j, &arena, error) : DF_LIMIT;
         losses[k] = j->loss;
         df_arena_free(&arena);
         if (status != DF_OK) return status;

@@ -4,6 +4,7 @@
 #include "diffuse/shape.h"
 #include "diffuse/threads.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,6 +38,16 @@ df_status write_page(const char *path, const output_options *to, const df_text *
     if (strcmp(path, "-") != 0)
         say(to, "%s: %zu kB of HTML, to be opened in a browser\n", path, (html->size + 500) / 1000);
     return DF_OK;
+}
+
+df_status print_text(df_text *text, df_error *error)
+{
+    df_status status = DF_OK;
+    if (text->failed) status = df_fail(error, DF_LIMIT, "out of memory");
+    else if (fwrite(text->bytes, 1, text->size, stdout) != text->size || fflush(stdout) != 0)
+        status = df_fail(error, DF_IO, "cannot write standard output: %s", strerror(errno));
+    df_text_free(text);
+    return status;
 }
 
 #define AT(member) .offset = offsetof(df_grid_config, member)

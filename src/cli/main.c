@@ -66,7 +66,7 @@ static void add_method(df_text *out, words typed)
     df_text_add(&title, "Method %s", method->name);
     if (method->options) help_table(out, title.bytes, method->options);
     if (method->settings) df_text_add(out, "\n%s has other defaults: %s\n", title.bytes, method->settings);
-    df_text_free(&title);
+    df_text_free_part(&title, out);
 }
 
 static void add_sampler(df_text *out, words typed)
@@ -77,19 +77,19 @@ static void add_sampler(df_text *out, words typed)
     df_text title = {0};
     df_text_add(&title, "Sampler %s", choice.sampler->name);
     help_table(out, title.bytes, choice.settings.table);
-    df_text_free(&title);
+    df_text_free_part(&title, out);
 }
 
-static void print_command_help(const command *c, words typed)
+static df_status print_command_help(const command *c, words typed, df_error *error)
 {
-    df_text options = {0};
-    if (c->notes) c->notes(&options);
-    for (const section *s = c->sections; s && s->table; s++) help_table(&options, s->title, s->table);
-    if (c->methods) add_method(&options, typed);
-    if (c->samplers) add_sampler(&options, typed);
-    printf("diffuse %s -- %s\n\nusage: diffuse %s %s\n\n%s\n%s", c->name, c->about, c->name, c->usage, c->examples,
-           options.bytes ? options.bytes : "");
-    df_text_free(&options);
+    df_text out = {0};
+    df_text_add(&out, "diffuse %s -- %s\n\nusage: diffuse %s %s\n\n%s\n", c->name, c->about, c->name, c->usage,
+                c->examples);
+    if (c->notes) c->notes(&out);
+    for (const section *s = c->sections; s && s->table; s++) help_table(&out, s->title, s->table);
+    if (c->methods) add_method(&out, typed);
+    if (c->samplers) add_sampler(&out, typed);
+    return print_text(&out, error);
 }
 
 static void print_version(void)
@@ -158,10 +158,7 @@ static df_status run(words typed, const char **name, df_arena *arena, df_error *
     const command *c = find_command(first);
     if (!c) return unknown_command(first, error);
     *name = c->name;
-    if (help) {
-        print_command_help(c, rest);
-        return DF_OK;
-    }
+    if (help) return print_command_help(c, rest, error);
     DF_TRY(check_kernels(error));
     return c->run(rest, arena, error);
 }

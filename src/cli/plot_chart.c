@@ -81,13 +81,14 @@ static df_status rows_of_json(df_text *csv, const plot_source *s, df_arena *aren
         df_json *row;
         end = at + strcspn(at, "\n");
         if (end == at) continue;
-        if (end - at > ROW_MOST || df_json_parse(&row, first ? &of_line : arena, at, (size_t)(end - at), error) != DF_OK
-            || row->kind != DF_JSON_OBJECT) {
-            status = df_fail(error, DF_INPUT, "%s:%zu: this is no JSON object of at most %d bytes", s->path, line,
-                             ROW_MOST);
-        } else {
+        status = end - at > ROW_MOST ? DF_INPUT
+                                     : df_json_parse(&row, first ? &of_line : arena, at, (size_t)(end - at), error);
+        if (status == DF_OK && row->kind == DF_JSON_OBJECT) {
             if (!first) status = header_of_json(csv, first = row, s->path, error);
             if (status == DF_OK) status = row_of_json(csv, row, first, s->path, line, error);
+        } else if (status != DF_LIMIT) {
+            status = df_fail(error, DF_INPUT, "%s:%zu: this is no JSON object of at most %d bytes", s->path, line,
+                             ROW_MOST);
         }
         df_arena_free(&of_line);
     }
@@ -99,11 +100,11 @@ static df_status read_log(df_table *log, plot_source *s, df_arena *arena, df_err
     df_text csv = {0};
     if (*s->bytes != '{') return df_table_parse(log, arena, s->path, s->bytes, s->size, NULL, error);
     df_status status = rows_of_json(&csv, s, arena, error);
-    char *copy = status == DF_OK ? df_copy_text(arena, csv.bytes ? csv.bytes : "", error) : NULL;
     const size_t size = csv.size;
+    char *kept = status == DF_OK ? df_text_keep(&csv, arena, error) : NULL;
     df_text_free(&csv);
-    if (!copy) return status == DF_OK ? DF_LIMIT : status;
-    return df_table_parse(log, arena, s->path, copy, size, NULL, error);
+    if (!kept) return status == DF_OK ? DF_LIMIT : status;
+    return df_table_parse(log, arena, s->path, kept, size, NULL, error);
 }
 
 /* Losses share a graph: of the points learned, and of those held out. */
