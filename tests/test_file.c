@@ -227,6 +227,47 @@ static void test_abandon(void)
     unlink("roll.csv");
 }
 
+/* What a killed program has left goes; what only looks like it, or is still written, stays. */
+static void test_leftovers(void)
+{
+    static const char *const others[] = {".roll.csv.1.tmp", ".roll.csv.x.0.tmp", ".roll.csv.1.0.tmp~", ".roll.csvs.1.0.tmp",
+                                         "roll.csv.1.0.tmp"};
+    enum { OTHERS = sizeof others / sizeof *others };
+    for (size_t i = 0; i < OTHERS; i++) put(others[i], "other");
+    put(".roll.csv.1.0.tmp", "half");
+    put(".roll.csv.999999.17.tmp", "half");
+    CHECK(df_output_check("roll.csv", false, &error) == DF_OK);
+    CHECK(files_here() == OTHERS);
+    put(".roll.csv.1.0.tmp", "half");
+    CHECK(write_text("roll.csv", false, "new") == DF_OK);
+    CHECK(holds("roll.csv", "new") && files_here() == OTHERS + 1);
+    for (size_t i = 0; i < OTHERS; i++) CHECK(holds(others[i], "other") && unlink(others[i]) == 0);
+    unlink("roll.csv");
+}
+
+static void test_two_writers(void)
+{
+    int ready[2], go[2], status = -1;
+    char letter = 0;
+    CHECK(pipe(ready) == 0 && pipe(go) == 0);
+    const pid_t other = fork();
+    if (other == 0) {
+        df_output output;
+        if (df_output_open(&output, "roll.csv", true, &error) != DF_OK) _exit(1);
+        df_output_print(&output, "theirs");
+        if (write(ready[1], "r", 1) != 1 || read(go[0], &letter, 1) != 1) _exit(2);
+        _exit(df_output_close(&output, &error) == DF_OK ? 0 : 3);
+    }
+    CHECK(read(ready[0], &letter, 1) == 1);
+    CHECK(write_text("roll.csv", true, "ours") == DF_OK);
+    CHECK(holds("roll.csv", "ours") && files_here() == 2);
+    CHECK(write(go[1], "g", 1) == 1);
+    CHECK(waitpid(other, &status, 0) == other && status == 0);
+    CHECK(holds("roll.csv", "theirs") && files_here() == 1);
+    unlink("roll.csv");
+    close(ready[0]), close(ready[1]), close(go[0]), close(go[1]);
+}
+
 static void test_links(void)
 {
     put("target", "old");
@@ -417,6 +458,8 @@ int main(void)
     test_write_more_than_the_buffer();
     test_existing_file();
     test_abandon();
+    test_leftovers();
+    test_two_writers();
     test_links();
     test_impossible_places();
     test_longest_name();

@@ -24,7 +24,8 @@ typedef struct df_output {
     df_error failure; /* the first failure; later writes do nothing */
 } df_output;
 
-/* Opens a temporary file beside `path`. Refuses a path that exists, unless `overwrite`. */
+/* Opens a temporary file beside `path`, and removes those that killed programs have left there. Refuses a path
+ * that exists, unless `overwrite`. */
 df_status df_output_open(df_output *output, const char *path, bool overwrite, df_error *error) DF_MUST_CHECK;
 
 /* True when `path` could be opened for output now; nothing is left behind. For long work: ask before it. */

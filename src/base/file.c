@@ -4,6 +4,7 @@
 
 #include "diffuse/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -22,9 +23,15 @@ static const char *input_name(const char *path)
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
+/* The system may lack memory, too. */
+static df_status system_status(void)
+{
+    return errno == ENOMEM ? DF_LIMIT : DF_IO;
+}
+
 static df_status cannot_read(df_error *error, const char *path)
 {
-    return df_fail(error, DF_IO, "cannot read %s: %s", input_name(path), strerror(errno));
+    return df_fail(error, system_status(), "cannot read %s: %s", input_name(path), strerror(errno));
 }
 
 static df_status too_large(df_error *error, const char *path, size_t most)
@@ -33,12 +40,11 @@ static df_status too_large(df_error *error, const char *path, size_t most)
                    most);
 }
 
-static int open_input(const char *path)
+static int open_existing(const char *path, int flags)
 {
-    if (strcmp(path, "-") == 0) return STDIN_FILENO;
     int descriptor;
     do {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        descriptor = open(path, flags | O_CLOEXEC);
     } while (descriptor < 0 && errno == EINTR);
     return descriptor;
 }
@@ -113,7 +119,7 @@ static df_status read_open(df_arena *arena, int descriptor, const char *path, si
 df_status df_read_file(df_arena *arena, const char *path, size_t most, char **bytes, size_t *size,
                        df_error *error)
 {
-    const int descriptor = open_input(path);
+    const int descriptor = strcmp(path, "-") == 0 ? STDIN_FILENO : open_existing(path, O_RDONLY);
     if (descriptor < 0) return cannot_read(error, path);
     const df_status status = read_open(arena, descriptor, path, most, bytes, size, error);
     if (descriptor != STDIN_FILENO) close(descriptor);
@@ -135,7 +141,7 @@ static const char *output_name(const char *path)
 static df_status cannot_write(df_error *error, const char *path)
 {
     if (errno == EPIPE) return df_fail(error, DF_IO, "%s: broken pipe", output_name(path));
-    return df_fail(error, DF_IO, "cannot write %s: %s", output_name(path), strerror(errno));
+    return df_fail(error, system_status(), "cannot write %s: %s", output_name(path), strerror(errno));
 }
 
 /* What stands at `path` before the output is opened. */
@@ -169,22 +175,74 @@ static size_t directory_size(const char *path)
     return slash ? (size_t)(slash + 1 - path) : 0;
 }
 
-/* dir/.name.PID.ATTEMPT.tmp: hidden, and in the target's directory because a rename cannot cross file
- * systems. The name is cut so that the whole stays below 255 letters, the most that file systems take. */
+/* A partial file is dir/.name.PID.ATTEMPT.tmp: hidden, and in the target's directory because a rename cannot cross
+ * file systems. The name is cut so that the whole stays below 255 letters, the most that file systems take. It is
+ * locked until it has the target's name; one that is not locked was left by a program that was killed. */
+enum { NAME_MOST = 200, ROOM_FOR_NUMBERS = 64, ATTEMPTS = 100 };
+
+static bool is_partial(const char *name, const char *target)
+{
+    const size_t size = strnlen(target, NAME_MOST);
+    long process;
+    int attempt, end = 0;
+    if (name[0] != '.' || strncmp(name + 1, target, size) != 0) return false;
+    const char *numbers = name + 1 + size;
+    return sscanf(numbers, ".%ld.%d.tmp%n", &process, &attempt, &end) == 2 && end && !numbers[end] &&
+           process != getpid();
+}
+
+static bool lock(int descriptor)
+{
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(descriptor, F_SETLK, &all) == 0;
+}
+
+static void remove_unlocked(const char *path)
+{
+    const int descriptor = open_existing(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0) return;
+    if (lock(descriptor)) unlink(path);
+    close(descriptor);
+}
+
+/* Whatever goes wrong here has gone wrong before, and is no reason not to write. `path` is for names of files. */
+static void remove_leftovers(const char *target, char *path, size_t room)
+{
+    const int size = (int)directory_size(target);
+    snprintf(path, room, "%.*s", size ? size : 1, size ? target : ".");
+    DIR *directory = opendir(path);
+    for (const struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (!is_partial(entry->d_name, target + size)) continue;
+        snprintf(path, room, "%.*s%s", size, target, entry->d_name);
+        remove_unlocked(path);
+    }
+    if (directory) closedir(directory);
+}
+
+/* A file just made may have been taken for a leftover before it was locked. Where files cannot be locked, none is. */
+static bool is_ours(int descriptor)
+{
+    struct stat about;
+    if (!lock(descriptor) && (errno == EACCES || errno == EAGAIN)) return false;
+    return fstat(descriptor, &about) == 0 && about.st_nlink > 0;
+}
+
 static df_status create_partial(df_output *output, df_error *error)
 {
-    enum { ATTEMPTS = 100, ROOM_FOR_NUMBERS = 64 };
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     const size_t room = strlen(output->target) + ROOM_FOR_NUMBERS;
     const int directory = (int)directory_size(output->target);
     output->partial = malloc(room);
     if (!output->partial) return df_fail(error, DF_LIMIT, "out of memory while opening %s", output->path);
+    remove_leftovers(output->target, output->partial, room);
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        snprintf(output->partial, room, "%.*s.%.200s.%ld.%d.tmp", directory, output->target,
+        snprintf(output->partial, room, "%.*s.%.*s.%ld.%d.tmp", directory, output->target, NAME_MOST,
                  output->target + directory, (long)getpid(), attempt);
         output->descriptor = open(output->partial, flags, 0666);
-        if (output->descriptor >= 0) return DF_OK;
-        if (errno != EEXIST && errno != EINTR) break;
+        if (output->descriptor >= 0) {
+            if (is_ours(output->descriptor)) return DF_OK;
+            close(output->descriptor);
+        } else if (errno != EEXIST && errno != EINTR) break;
     }
     const df_status status = cannot_write(error, output->path);
     free(output->partial);
@@ -207,9 +265,7 @@ static df_status open_stream(df_output *output, df_error *error)
         output->descriptor = STDOUT_FILENO;
         return DF_OK;
     }
-    do {
-        output->descriptor = open(output->path, O_WRONLY | O_CLOEXEC);
-    } while (output->descriptor < 0 && errno == EINTR);
+    output->descriptor = open_existing(output->path, O_WRONLY);
     return output->descriptor < 0 ? cannot_write(error, output->path) : DF_OK;
 }
 
@@ -313,41 +369,37 @@ static void fail_first(df_output *output)
     if (output->failure.status == DF_OK) cannot_write(&output->failure, output->path);
 }
 
-/* Without this a power loss could bring the old name back. Not every file system can do it, or needs it. */
-static bool sync_directory(const char *path)
+/* Without this a power loss could bring the old name back. Not every file system can do it, or needs it. Cuts `path`
+ * down to its directory. */
+static bool sync_directory(char *path)
 {
-    const size_t size = directory_size(path);
-    char *directory = size ? strndup(path, size) : strdup(".");
-    const int descriptor = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    free(directory);
+    path[directory_size(path)] = '\0';
+    const int descriptor = open_existing(*path ? path : ".", O_RDONLY | O_DIRECTORY);
     if (descriptor < 0) return false;
     const bool synced = fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP;
     close(descriptor);
     return synced;
 }
 
-/* A failed fsync is final: the kernel may have dropped the data, and a second call would report success. */
-static void finish_file(df_output *output)
-{
-    if (output->failure.status == DF_OK && fsync(output->descriptor) != 0) fail_first(output);
-    if (close(output->descriptor) != 0) fail_first(output);
-    output->descriptor = -1;
-    if (output->failure.status != DF_OK) return;
-    if (rename(output->partial, output->target) != 0) {
-        fail_first(output);
-        return;
-    }
-    free(output->partial);
-    output->partial = NULL;
-    if (!sync_directory(output->target))
-        df_fail(&output->failure, DF_IO, "%s is saved, but a power loss now could undo it: %s", output->path,
-                strerror(errno));
-}
-
 static void finish_stream(df_output *output)
 {
     if (output->descriptor != STDOUT_FILENO && close(output->descriptor) != 0) fail_first(output);
     output->descriptor = -1;
+}
+
+/* A failed fsync is final: the kernel may have dropped the data, and a second call would report success. Closing the
+ * file unlocks it, and comes after the rename for that. */
+static void finish_file(df_output *output)
+{
+    if (output->failure.status == DF_OK && fsync(output->descriptor) != 0) fail_first(output);
+    if (output->failure.status == DF_OK && rename(output->partial, output->target) != 0) fail_first(output);
+    if (output->failure.status != DF_OK) return;
+    free(output->partial);
+    output->partial = NULL;
+    finish_stream(output);
+    if (output->failure.status == DF_OK && !sync_directory(output->target))
+        df_fail(&output->failure, DF_IO, "%s is saved, but a power loss now could undo it: %s", output->path,
+                strerror(errno));
 }
 
 df_status df_output_close(df_output *output, df_error *error)
@@ -365,8 +417,8 @@ df_status df_output_close(df_output *output, df_error *error)
 void df_output_abandon(df_output *output)
 {
     if (!output->buffer) return;
-    if (output->descriptor >= 0 && output->descriptor != STDOUT_FILENO) close(output->descriptor);
     if (output->partial) unlink(output->partial);
+    if (output->descriptor >= 0 && output->descriptor != STDOUT_FILENO) close(output->descriptor);
     free(output->partial);
     free(output->target);
     free(output->buffer);
