@@ -272,9 +272,15 @@ static void log_row(job *j)
 
 /* ---- saving ---- */
 
+/* Where this fails, the file is what it was: the last checkpoint, if there is one. */
 static df_status save(job *j, bool checkpoint, df_error *error)
 {
-    return df_model_save(&j->model, j->path, true, checkpoint, error);
+    const df_status status = df_model_save(&j->model, j->path, true, checkpoint, error);
+    if (status == DF_OK) j->saved = j->model.step;
+    if (status == DF_OK || status == DF_DIVERGED || !j->saved) return status;
+    const df_error why = *error;
+    return df_fail(error, status, "%s\n  to go on from the last checkpoint: diffuse train --resume %s%s%s", why.message,
+                   j->path, j->log_path ? " --log " : "", j->log_path ? j->log_path : "");
 }
 
 static void say_how_to_go_on(const job *j)
@@ -296,8 +302,7 @@ static df_status stop_early(job *j, const char *why, df_error *error)
 static df_status after_divergence(job *j, df_error *error)
 {
     const df_error why = *error;
-    if (!j->saved && j->model.step > 0 && access(j->path, F_OK) != 0 && save(j, true, error) == DF_OK)
-        j->saved = j->model.step;
+    if (!j->saved && j->model.step > 0 && access(j->path, F_OK) != 0) (void)!save(j, true, error);
     const size_t first_line = strcspn(why.message, "\n");
     if (j->saved)
         return df_fail(error, DF_DIVERGED, "%.*s\n  the state of step %llu is in %s%s", (int)first_line,
@@ -324,7 +329,6 @@ static df_status loop(job *j, df_error *error)
             return stop_early(j, "the time is up", error);
         if (save_signal || (j->own.save_every && model->step % j->own.save_every == 0)) {
             DF_TRY(save(j, true, error));
-            j->saved = model->step;
             if (save_signal) say(&j->out, "step %s is saved\n", grouped(j->saved));
             save_signal = 0;
         }
@@ -394,11 +398,11 @@ static df_status run_one(job *j, df_arena *arena, df_error *error)
     const bool goes_on = j->own.resume && strcmp(j->path, j->own.resume) == 0;
     if (!j->own.dry_run) DF_TRY(df_output_check(j->path, j->out.overwrite || goes_on, error));
     DF_TRY(build(j, arena, error));
+    if (!j->own.dry_run) signal(SIGPIPE, SIG_IGN); /* nobody who stops to read the talk or the log ends the training */
     say_start(j);
     if (j->own.dry_run) return print_settings(j, error);
     DF_TRY(find_floor(j, arena, error));
     if (j->own.watch) DF_TRY(watch_open(&j->watch, &j->model, arena, error));
-    signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end the training */
     DF_TRY(open_log(j, arena, error));
     catch_signals();
     j->saved = goes_on ? j->model.step : 0;
