@@ -57,6 +57,9 @@ extern const df_option work_table[];
 /* Writes a page to `path` and says so. */
 df_status write_page(const char *path, const output_options *to, const df_text *html, df_error *error);
 
+/* Whether all that was printed has gone out. */
+df_status check_printed(df_error *error);
+
 /* Writes text to standard output and frees it. Incomplete for want of memory, none of it is written. */
 df_status print_text(df_text *text, df_error *error);
 

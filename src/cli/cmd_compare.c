@@ -345,8 +345,7 @@ static df_status print_row(job *j, const char *name, const char *label, uint64_t
     df_text_add(&j->file, "\n");
     if (!has_table(j)) return DF_OK;
     printf("\n");
-    if (fflush(stdout) != 0) return df_fail(error, DF_IO, "standard output: the table could not be written");
-    return DF_OK;
+    return check_printed(error);
 }
 
 static df_status run_row(job *j, const df_subject *s, const contender *c, uint64_t steps, double *const *fine,

@@ -40,14 +40,19 @@ df_status write_page(const char *path, const output_options *to, const df_text *
     return DF_OK;
 }
 
+df_status check_printed(df_error *error)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return DF_OK;
+    return df_fail(error, DF_IO, "cannot write standard output: %s", strerror(errno));
+}
+
 df_status print_text(df_text *text, df_error *error)
 {
     df_status status = DF_OK;
     if (text->failed) status = df_fail(error, DF_LIMIT, "out of memory");
-    else if (fwrite(text->bytes, 1, text->size, stdout) != text->size || fflush(stdout) != 0)
-        status = df_fail(error, DF_IO, "cannot write standard output: %s", strerror(errno));
+    else fwrite(text->bytes, 1, text->size, stdout);
     df_text_free(text);
-    return status;
+    return status == DF_OK ? check_printed(error) : status;
 }
 
 #define AT(member) .offset = offsetof(df_grid_config, member)

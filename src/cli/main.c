@@ -173,8 +173,7 @@ int main(int count, char **arguments)
     signal(SIGPIPE, SIG_DFL); /* a reader that goes away is no error to talk about, whatever the parent ignores */
     df_status status = run((words){(const char *const *)arguments + 1, count > 0 ? (size_t)count - 1 : 0}, &name,
                            &arena, &error);
-    if (status == DF_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        status = df_fail(&error, DF_IO, "standard output: the text could not be written");
+    if (status == DF_OK) status = check_printed(&error);
     if (status != DF_OK && status != DF_STOPPED && error.message[0])
         fprintf(stderr, "diffuse%s%s: %s\n", name ? " " : "", name ? name : "", error.message);
     if (status == DF_USAGE && name) fprintf(stderr, "  `diffuse help %s` shows the options\n", name);
