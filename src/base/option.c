@@ -269,15 +269,16 @@ const char *df_peek_option(const char *const *words, size_t count, const char *n
 static df_status check_idle(const df_settings *settings, const df_option *option, df_error *error)
 {
     for (const df_option *other = settings->table; option->idle_with && other->name; other++) {
-        df_text value = {0}, setting = {0};
-        df_settings_show(&value, settings, other);
-        df_text_add(&setting, "%s=%s", other->name, value.bytes ? value.bytes : "");
-        const bool idle = setting.bytes && holds_word(option->idle_with, setting.bytes);
-        if (idle)
-            df_fail(error, DF_USAGE, "--%s has no effect with --%s %s", option->name, other->name, value.bytes);
-        df_text_free(&value);
+        df_status status = DF_OK;
+        df_text setting = {0};
+        df_text_add(&setting, "%s=", other->name);
+        df_settings_show(&setting, settings, other);
+        if (setting.failed) status = df_fail(error, DF_LIMIT, "out of memory");
+        else if (holds_word(option->idle_with, setting.bytes))
+            status = df_fail(error, DF_USAGE, "--%s has no effect with --%s %s", option->name, other->name,
+                             setting.bytes + strlen(other->name) + 1);
         df_text_free(&setting);
-        if (idle) return DF_USAGE;
+        DF_TRY(status);
     }
     return DF_OK;
 }
