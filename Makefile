@@ -123,6 +123,9 @@ soak: diffuse $(B)/tests/arguments ## kill training 200 times and a sample in 64
 papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained models (PAPER=key: one); prints a table
 	@sh tests/papers.sh $(B) $(PAPER)
 
+faults: diffuse               ## make everything around the program fail, at every place where it can (minutes)
+	@sh tests/faults.sh $(B)/diffuse
+
 quality: diffuse              ## KL against seconds of training, and the same in PyTorch where it is installed (minutes)
 	@sh tests/quality.sh $(B)/diffuse
 
@@ -166,6 +169,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib static install uninstall always test soak quality gallery papers demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench
+.PHONY: lib static install uninstall always test soak quality gallery papers faults demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -31,7 +31,19 @@ static void test_growth_fails_once_and_for_all(void)
     CHECK(text.failed);
     df_text_add(&text, "ignored");
     CHECK_TEXT(text.bytes, "kept");
-    df_text_free(&text);
+
+    df_text whole = {0};
+    df_arena arena = {0};
+    df_error error;
+    df_text_add(&whole, "%s", text.bytes);
+    df_text_free_part(&text, &whole);
+    CHECK(whole.failed && !text.failed && !text.bytes);
+    CHECK(!df_text_keep(&whole, &arena, &error) && error.status == DF_LIMIT && !whole.bytes);
+    df_text_add(&whole, "7");
+    df_text_free_part(&text, &whole);
+    CHECK(!whole.failed);
+    CHECK_TEXT(df_text_keep(&whole, &arena, &error), "7");
+    df_arena_free(&arena);
 }
 
 static double parsed(const char *text)
