@@ -49,6 +49,7 @@ rm -f "$build"/*.count
     part headers sh tests/headers.sh
     part unit sh tests/unit.sh "$build"
     part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
+    part arithmetic sh tests/arithmetic.sh "$build"
     part bits sh tests/bits.sh "$build/bits"
     part references sh tests/references.sh "$program"
     part install sh tests/install.sh "$program"
@@ -71,7 +72,7 @@ part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double bits references install threads shards stops surprises statuses cli odd arguments hostile pictures pages exact faults readme claims; do
+for name in layers headers unit double arithmetic bits references install threads shards stops surprises statuses cli odd arguments hostile pictures pages exact faults readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done

@@ -22,9 +22,14 @@
 #define DF_MUST_CHECK
 #endif
 
-/* Every result of this program rests on IEEE arithmetic done as written. */
-#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
-#error "diffuse promises the same bytes everywhere and cannot be built with -ffast-math or -Ofast"
+/* Every result of this program rests on IEEE arithmetic done as written; -ffp-contract leaves no such mark, see
+ * conditions.h. */
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__)
+#error "diffuse promises the same bytes everywhere and cannot be built with -ffast-math, a part of it, or -Ofast"
+#endif
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16
+#error "diffuse needs every operation rounded to its own type; for x86 of 32 bits add -msse2 -mfpmath=sse"
 #endif
 
 DF_BEGIN

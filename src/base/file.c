@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "diffuse/file.h"
 
+#include "diffuse/conditions.h"
 #include "diffuse/text.h"
 
 #include <dirent.h>
@@ -282,7 +283,8 @@ static df_status open_place(df_output *output, bool overwrite, df_error *error)
 df_status df_output_open(df_output *output, const char *path, bool overwrite, df_error *error)
 {
     *output = (df_output){.path = path, .descriptor = -1};
-    const df_status status = open_place(output, overwrite, error);
+    df_status status = df_check_locale(path, error);
+    if (status == DF_OK) status = open_place(output, overwrite, error);
     if (status != DF_OK) {
         df_output_abandon(output);
         output->failure = *error;

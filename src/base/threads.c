@@ -4,6 +4,8 @@
 #endif
 #include "diffuse/threads.h"
 
+#include "diffuse/conditions.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -131,6 +133,7 @@ df_status df_team_start(df_team **result, df_arena *arena, size_t wanted, df_err
     const size_t cores = df_cores();
     if (wanted == 0) wanted = cores;
     if (wanted > DF_THREADS_MOST) wanted = DF_THREADS_MOST;
+    DF_TRY(df_check_arithmetic(error)); /* the threads inherit it */
     DF_NEW(arena, team, 1, error);
     DF_NEW(arena, team->members, wanted, error);
     *result = team;

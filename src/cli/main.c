@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <fcntl.h>
+#include <fenv.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,7 @@ int main(int count, char **arguments)
     df_error error = {0};
     const char *name = NULL;
     occupy_standard_streams();
+    fesetenv(FE_DFL_ENV); /* whatever a preloaded library has made of it */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_DFL); /* a reader that goes away is no error to talk about, whatever the parent ignores */
     df_status status = run((words){(const char *const *)arguments + 1, count > 0 ? (size_t)count - 1 : 0}, &name,

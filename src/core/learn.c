@@ -1,6 +1,7 @@
 /* learn.c -- one training step: draw a minibatch, noise it, ask the network, go back through it. */
 #include "diffuse/objective.h"
 
+#include "diffuse/conditions.h"
 #include "diffuse/random.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ static size_t blocks_together(const df_learning *l)
 df_status df_learning_init(df_learning *l, df_arena *arena, df_error *error)
 {
     const size_t blocks = blocks_together(l), rows = blocks * DF_ROWS, size = rows * l->network->config.dim;
+    DF_TRY(df_check_arithmetic(error));
     if (!l->objective->brings_network) {
         DF_TRY(df_pass_init(&l->pass, l->network, rows, arena, error));
         if (l->objective->tangents) DF_TRY(df_pass_keep_tangents(&l->pass, l->network, rows, arena, error));

@@ -1,6 +1,7 @@
 /* sample.c -- the driver: each thread takes a block of rows through the whole grid, then the next block. */
 #include "diffuse/sampler.h"
 
+#include "diffuse/conditions.h"
 #include "diffuse/random.h"
 
 #include <math.h>
@@ -61,6 +62,7 @@ df_status df_sampling_check(const df_sampling *s, df_error *error)
                        "sampler %s with these options cannot start from pure noise, where sigma/alpha is infinite\n"
                        "  try --timestep-spacing karras",
                        s->sampler->name);
+    DF_TRY(df_check_arithmetic(error));
     if (s->sampler->check) DF_TRY(s->sampler->check(s->options, s->denoiser->dim, error));
     return check_levels(s, error);
 }

@@ -8,11 +8,14 @@
  */
 #include "diffuse/denoiser.h"
 
+#include "diffuse/conditions.h"
+
 #include <string.h>
 
 df_status df_flow_init(df_flow *flow, df_arena *arena, df_error *error)
 {
     const size_t size = DF_ROWS * flow->denoiser->dim;
+    DF_TRY(df_check_arithmetic(error));
     DF_NEW(arena, flow->at, size, error);
     DF_NEW(arena, flow->x0, size, error);
     DF_NEW(arena, flow->direction, size, error);

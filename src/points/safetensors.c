@@ -1,6 +1,7 @@
 /* safetensors.c -- reads a stranger's tensor file without trust, and writes the same bytes every time. */
 #include "diffuse/safetensors.h"
 
+#include "diffuse/conditions.h"
 #include "diffuse/file.h"
 #include "diffuse/json.h"
 
@@ -307,6 +308,7 @@ df_status df_safetensors_read(df_safetensors *file, df_arena *arena, const char 
 {
     char *bytes;
     size_t size;
+    DF_TRY(df_check_locale(path, error));
     DF_TRY(df_read_file(arena, path, (size_t)PREFIX + HEADER_MAX + DATA_MAX, &bytes, &size, error));
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     return df_safetensors_parse(file, arena, name, bytes, size, error);

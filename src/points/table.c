@@ -1,10 +1,10 @@
 /* table.c -- tables of numbers as files: which columns, which format, and rows counted as promised. */
 #include "diffuse/table.h"
 
+#include "diffuse/conditions.h"
 #include "diffuse/text.h"
 
 #include <float.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,16 +15,6 @@ bool df_table_is_npy(const char *path)
 {
     const size_t size = strlen(path);
     return size >= 4 && strcmp(path + size - 4, ".npy") == 0;
-}
-
-/* A host program may have called setlocale; then printf and strtod would speak another dialect of numbers. */
-static df_status check_locale(const char *path, df_error *error)
-{
-    const char *point = localeconv()->decimal_point;
-    if (strcmp(point, ".") == 0) return DF_OK;
-    return df_fail(error, DF_INPUT,
-                   "%s: the current locale writes numbers with '%s' where files have '.'\n"
-                   "  set LC_NUMERIC=C", path, point);
 }
 
 /* Choosing columns. */
@@ -130,7 +120,7 @@ df_status df_table_parse(df_table *table, df_arena *arena, const char *path, cha
                          const char *columns, df_error *error)
 {
     *table = (df_table){.path = strcmp(path, "-") == 0 ? "standard input" : path};
-    DF_TRY(check_locale(table->path, error));
+    DF_TRY(df_check_locale(table->path, error));
     return df_table_is_npy(path) ? df_npy_parse(table, arena, bytes, size, columns, error)
                         : df_csv_parse(table, arena, bytes, size, columns, error);
 }
@@ -167,7 +157,6 @@ df_status df_table_open(df_table_writer *writer, const char *path, bool overwrit
                         const char *const *names, uint64_t rows, df_error *error)
 {
     *writer = (df_table_writer){.columns = columns, .npy = df_table_is_npy(path), .rows_promised = rows};
-    DF_TRY(check_locale(path, error));
     DF_TRY(df_output_open(&writer->output, path, overwrite, error));
     if (writer->npy) {
         df_npy_write_header(&writer->output, rows, columns);

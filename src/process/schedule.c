@@ -1,6 +1,7 @@
 /* schedule.c -- how the noise grows from step 1 to step T. */
 #include "diffuse/process.h"
 
+#include "diffuse/conditions.h"
 #include "diffuse/math.h"
 
 #include <math.h>
@@ -131,6 +132,7 @@ static df_status check_schedule(const df_schedule_config *c, df_error *error)
 
 df_status df_schedule_init(df_schedule *schedule, const df_schedule_config *config, df_arena *arena, df_error *error)
 {
+    DF_TRY(df_check_arithmetic(error));
     DF_TRY(check_schedule(config, error));
     schedule->steps = config->timesteps;
     DF_NEW(arena, schedule->levels, schedule->steps + 1, error);
