@@ -120,6 +120,12 @@ soak: diffuse $(B)/tests/arguments ## kill training 200 times and a sample in 64
 	@ASAN_OPTIONS=exitcode=99:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=99 \
 	    sh tests/arguments.sh build/asan/diffuse $(B)/tests/arguments 10000 3
 
+bits: diffuse                 ## make everything with many compilers, levels, kernels and threads: one hash (half an hour)
+	@sh tests/bits.sh $(B)/bits $(B)/diffuse all
+
+golden: diffuse               ## freeze what is new, or all of it after numerics was raised, in tests/golden
+	@sh tests/golden.sh $(B)/diffuse
+
 papers: $(B)/diffuse $(PAPERS)   ## check what every paper claims with trained models (PAPER=key: one); prints a table
 	@sh tests/papers.sh $(B) $(PAPER)
 
@@ -169,6 +175,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib static install uninstall always test soak quality gallery papers faults demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench
+.PHONY: lib static install uninstall always test faults soak bits golden quality gallery papers demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -50,7 +50,7 @@ rm -f "$build"/*.count
     part unit sh tests/unit.sh "$build"
     part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
     part arithmetic sh tests/arithmetic.sh "$build"
-    part bits sh tests/bits.sh "$build/bits"
+    part bits sh tests/bits.sh "$build/bits" "$program"
     part references sh tests/references.sh "$program"
     part install sh tests/install.sh "$program"
     part threads sh tests/threads.sh "$program"

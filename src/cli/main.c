@@ -95,7 +95,7 @@ static df_status print_command_help(const command *c, words typed, df_error *err
 
 static void print_version(void)
 {
-    printf("diffuse %s, numerics 1, MIT licence\n", VERSION);
+    printf("diffuse %s, numerics %s, MIT licence\n", VERSION, DF_NUMERICS);
     printf("built by %s; network in %s; kernels here: ",
 #if defined(__clang__)
            "clang " __clang_version__,

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define SCHEMA "1"
-#define NUMERICS "1"
 
 /* ---- what a file holds: the same list is written and expected ---- */
 
@@ -187,7 +186,7 @@ df_status df_model_save(const df_model *model, const char *path, bool overwrite,
     snprintf(step, sizeof step, "%llu", (unsigned long long)model->step);
     snprintf(crc, sizeof crc, "%08x", (unsigned)model->data_crc);
     const df_metadata metadata[] = {
-        {"format", "pt"}, {"producer", "diffuse"}, {"diffuse.schema", SCHEMA}, {"diffuse.numerics", NUMERICS},
+        {"format", "pt"}, {"producer", "diffuse"}, {"diffuse.schema", SCHEMA}, {"diffuse.numerics", DF_NUMERICS},
         {"diffuse.kind", checkpoint ? "checkpoint" : "model"}, {"diffuse.step", step},
         {"diffuse.config", texts[0].bytes},
         {"diffuse.columns", texts[1].bytes}, {"diffuse.mean", texts[2].bytes}, {"diffuse.scale", texts[3].bytes},
