@@ -120,7 +120,7 @@ soak: diffuse $(B)/tests/arguments ## kill training 200 times and a sample in 64
 	@ASAN_OPTIONS=exitcode=99:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=99 \
 	    sh tests/arguments.sh build/asan/diffuse $(B)/tests/arguments 10000 3
 
-bits: diffuse                 ## make everything with many compilers, levels, kernels and threads: one hash (half an hour)
+bits: diffuse                 ## the bytes of everything, with many compilers, kernels and numbers of threads: one hash (an hour)
 	@sh tests/bits.sh $(B)/bits $(B)/diffuse all
 
 golden: diffuse               ## freeze what is new, or all of it after numerics was raised, in tests/golden

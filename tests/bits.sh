@@ -4,6 +4,7 @@
 # build, another set of kernels and number of threads each time. Every checksum must be that of the first program, and
 # those of numbers the golden ones too. `all`: many builds, every set, and AArch64 under emulation, as a table.
 # BITS="gcc:-O1" names other builds, COMPILER:FLAGS, a line each.
+unset MAKEFLAGS MFLAGS MAKELEVEL # the makes below are their own
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1 program=$(cd "$(dirname "$2")" && pwd)/${2##*/} scope=${3:-few}
 mkdir -p "$folder" && folder=$(cd "$folder" && pwd) && rm -f "$folder/reference"
@@ -77,7 +78,7 @@ build() {
         if grep -q 'cannot find\|fatal error: .*\.h: No such file' "$folder/build.log"; then
             echo "skipped: $1 $2 has no libraries here"
         else
-            fail "$1 $2 does not build: $(grep -m 1 -E 'error|warning' "$folder/build.log")"
+            fail "$1 $2 does not build: $(grep -m 1 -E ': (error|warning):' "$folder/build.log")"
         fi
         return 1
     fi

@@ -140,6 +140,8 @@ must numbers a.csv field exact:swissroll --at places
 must said eval small.safetensors --against 8gaussians -n 70 --likelihood-points 9 --steps 4 --json --profile profile.csv
 note profile.csv "profile of small.safetensors" >>numbers
 must said eval samples.csv --against swissroll --json
+must d eval small.safetensors --against 8gaussians -n 70 --likelihood-points 9 --steps 4 --partial --threads "$threads" -o evaluation
+tensors evaluation "eval small.safetensors --partial"
 must said compare whole.safetensors exact:swissroll --against swissroll --samplers ddpm,ddim:eta=0.5,unipc --steps 5,6 \
     -n 60 --seeds 2 --fine-steps 10 -o compare.csv
 note compare.csv "comparison" >>numbers
