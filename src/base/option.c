@@ -346,7 +346,7 @@ df_status df_settings_parse(df_settings *const *list, const char *const *words, 
             operands[(*operand_count)++] = word;
             continue;
         }
-        const df_option *option;
+        const df_option *option = NULL;
         df_settings *owner;
         const char *value;
         DF_TRY(find_option(list, word, &option, &owner, &value, error));
