@@ -49,7 +49,7 @@ rm -f "$build"/*.count
     part headers sh tests/headers.sh
     part unit sh tests/unit.sh "$build"
     part double make -s B="$build/double" CPPFLAGS=-DDF_DOUBLE unit
-    part arithmetic sh tests/arithmetic.sh "$build"
+    part arithmetic sh tests/arithmetic.sh "$program"
     part bits sh tests/bits.sh "$build/bits" "$program"
     part references sh tests/references.sh "$program"
     part install sh tests/install.sh "$program"
