@@ -72,7 +72,7 @@ try() {
 # build COMPILER FLAGS: leaves the path of the program in $built, a script where it needs an emulator.
 build() {
     machine=$($1 -dumpmachine 2>/dev/null) || { echo "skipped: ${1%% *} is not here"; return 1; }
-    at=$folder/$(echo "$1$2" | tr -d ' =')
+    at=$folder/programs/$(echo "$1$2" | tr -d ' =')
     case $1 in gcc | clang) link= ;; *) link=-static ;; esac
     if ! make -s -j2 -C "$here/.." B="$at" CC="$1" CFLAGS="$2 -Werror" LDFLAGS="$link" "$at/diffuse" >"$folder/build.log" 2>&1; then
         if grep -q 'cannot find\|fatal error: .*\.h: No such file' "$folder/build.log"; then
