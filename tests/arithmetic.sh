@@ -32,7 +32,7 @@ int main(void)
     return (int)status;
 }
 END
-fuses() { $cc -std=c11 -O2 -I"$sources/include" "$@" -o fused fused.c "$sources/src/base/conditions.c" "$sources/src/base/status.c" -lm; }
+fuses() { $cc -std=c11 -O2 -I"$sources/include" "$@" -o fused fused.c "$sources/src/base/conditions.c" "${program%/*}/libdiffuse.a" -lm -pthread; }
 ok "what does not fuse is content" fuses -ffp-contract=off
 ok "and says nothing" ./fused
 case $("$program" --version) in
