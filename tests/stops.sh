@@ -39,14 +39,21 @@ rounds() {
         finished || t 0 '' train --resume part.safetensors --log part.csv -q
         ok "$2, round $round: the model of an unbroken run" same part.safetensors whole.safetensors
         ok "$2, round $round: the log of an unbroken run" same part.csv whole.csv
+        ok "$2, round $round: nothing half written is left" is "$(leftovers)" ""
     done
 }
 
 # ---- kill -9 ----
 
+leftovers() { find . -name '.part.*'; }
+
+# The next save removes what an earlier one left, and has another name for its own.
+in_saves=0 left=
 killed() {
     kill -9 "$1" 2>/dev/null
     wait "$1" 2>/dev/null
+    last=$left left=$(leftovers)
+    [ "$left" = "$last" ] || [ -z "$left" ] || in_saves=$((in_saves + 1))
 }
 
 # ---- signals that can be caught ----
@@ -96,7 +103,7 @@ saved() {
 
 if sleep 0.01 2>/dev/null; then
     rounds "$kills" killed
-    echo "$kills kills, $(ls -A | grep -c '^\.part') of them during a save"
+    echo "$kills kills, $in_saves of them during a save"
     rounds "$signals" stopped
     rounds $(((signals + 1) / 2)) stormed
     rounds $(((signals + 1) / 2)) saved
