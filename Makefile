@@ -1,6 +1,9 @@
 # diffuse -- diffusion models on 2-D point clouds. `make help` lists the targets.
 
-MAKEFLAGS += --no-builtin-rules --jobs=$(shell nproc 2>/dev/null || echo 2)
+MAKEFLAGS += --no-builtin-rules
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --jobs=$(shell nproc 2>/dev/null || echo 2)
+endif
 CFLAGS ?= -O3 -g
 B      ?= build
 # V=1 shows the commands.
@@ -116,7 +119,7 @@ soak: diffuse $(B)/tests/arguments ## kill training 200 times and a sample in 64
 	@sh tests/stops.sh $(B)/diffuse 200 100 1 2>/dev/null
 	@sh tests/machines.sh $(B)/diffuse 1e7 64 2>/dev/null
 	@sh tests/arguments.sh $(B)/diffuse $(B)/tests/arguments 10000 2
-	@$(MAKE) -s B=build/asan CFLAGS="$(SANITIZE)" build/asan/diffuse
+	@$(MAKE) -s B=build/asan CFLAGS="$(SANITIZE)" build/asan/diffuse >/dev/null
 	@ASAN_OPTIONS=exitcode=99:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=99 \
 	    sh tests/arguments.sh build/asan/diffuse $(B)/tests/arguments 10000 3
 
