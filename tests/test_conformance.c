@@ -488,7 +488,7 @@ static void check_losses(const df_denoiser *denoiser)
 
 static void test_four_losses(void)
 {
-    df_network_config config;
+    df_network_config config = {0};
     df_network network;
     df_settings settings = {.table = df_network_options, .values = &config};
     df_settings_defaults(&settings);
