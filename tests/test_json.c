@@ -33,7 +33,7 @@ static const char *const accepted[] = {
     "{\"a\":1,\"A\":2}", "{\"a\":{\"a\":1}}", "[[[[[[[[]]]]]]]]", "[[[[[[[{}]]]]]]]",
     "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\u00e9\"", "\"\\uD83D\\ude00\"", "\"\x7f\"", "\"\xc3\xa9\"",
     "\"\xe2\x82\xac\"", "\"\xf0\x9f\x98\x80\"", "\"\xed\x9f\xbf\"", "\"\xee\x80\x80\"",
-    "\"\xf4\x8f\xbf\xbf\"", "\"\xc2\x80\"",
+    "\"\xf4\x8f\xbf\xbf\"", "\"\xc2\x80\"", "\"\xe1\x80\x80\"", "\"\xf1\x80\x80\x80\"", "\"\\uAFaf\"",
 };
 
 static const char *const refused[] = {
@@ -46,6 +46,7 @@ static const char *const refused[] = {
     "\"", "\"a", "'a'", "\"\\", "\"\\\"", "\"\\x41\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u\"", "\"\\U0041\"",
     "\"\\ \"", "\"\n\"", "\"\t\"", "\"\x1f\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\"",
     "\"\\ud800\\ud800\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\\ud83d\\n\"", "\"\\ud83d",
+    "\"\\u00/0\"", "\"\\u00:0\"", "\"\\u00@0\"", "\"\\u00G0\"", "\"\\u00`0\"", "\"\\udbff\\ue000\"",
     "\"\\udc00\\ud800\"", "\"\\udc00\\udc00\"", "\"\\ud83d\\ude0\"",
     /* UTF-8: a stray continuation, overlong forms, a surrogate, beyond U+10FFFF, cut short. */
     "\"\x80\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xe0\x9f\xbf\"", "\"\xf0\x8f\xbf\xbf\"",
@@ -205,6 +206,8 @@ static void check_written_numbers(void)
 {
     check_written_number(2.385, "2.385");
     check_written_number(0.1, "0.1");
+    check_written_number(5e-324, "4.94065645841247e-324");
+    check_written_number(0.1 + 0.7, "0.7999999999999999");
     check_written_number(0.1 + 0.2, "0.30000000000000004");
     check_written_number(-0.0, "-0");
     check_written_number(1e300, "1e+300");

@@ -344,6 +344,7 @@ static const struct {
     {"\"diffuse.step\":\"10\"", "\"diffuse.step\":\"99999999999999999999\"", "is not a number"},
     {"\"diffuse.config\":\"{", "\"diffuse.config\":\"[{", "diffuse.config"},
     {"\"diffuse.config\":\"{", "\"diffuse.config\":\"", "diffuse.config"},
+    {"\"diffuse.config\":\"{", "\"diffuse.config\":\"[7]\",\"spare\":\"{", "diffuse.config is not an object"},
     {"['x','y']", "[]", "it has 0 columns"},
     {"['x','y']", "['x']", "has 2 entries for 1 columns"},
     {"['x','y']", "['x','y','z']", "has 2 entries for 3 columns"},
@@ -357,12 +358,15 @@ static const struct {
     {"\"diffuse.mean\":\"[", "\"diffuse.mean\":\"[0,", "has 3 entries for 2 columns"},
     {"\"diffuse.mean\":\"[", "\"diffuse.mean\":\"[nan,", "diffuse.mean"},
     {"\"diffuse.mean\":\"[", "\"diffuse.mean\":\"[1e999,", "diffuse.mean"},
+    {"\"diffuse.mean\":\"[", "\"diffuse.mean\":\"[0,null]\",\"spare\":\"[", "diffuse.mean: entry 2 is not a number"},
+    {"\"diffuse.mean\":\"[", "\"diffuse.mean\":\"[1e999,0]\",\"spare\":\"[", "diffuse.mean: entry 1 is not a number"},
     {"\"diffuse.scale\":\"[", "\"diffuse.scale\":\"[-", "entry 1 is not a positive number"},
     {"\"diffuse.loss_sum\":\"0\"", "\"diffuse.loss_sum\":\"inf\"", "diffuse.loss_sum 'inf' is not a number"},
     {"\"diffuse.data_crc32c\":\"", "\"diffuse.data_crc32c\":\"0", "diffuse.data_crc32c is not 8 hexadecimal digits"},
     {"\"net.0.weight\"", "\"net.0.wight\"", "tensor 'net.0.weight' is missing"},
     {"\"net.0.bias\":{\"dtype\":\"F", "\"net.0.bias\":{\"dtype\":\"I", "has type I"},
     {"\"shape\":[2,7]", "\"shape\":[7,2]", "tensor 'net.0.weight' does not have the shape [2, 7]"},
+    {"\"shape\":[2],", "\"shape\":[1,2],", "does not have the shape [2] of its configuration"},
     {"\"shape\":[2,7]", "\"shape\":[14]", "tensor 'net.0.weight' does not have the shape [2, 7]"},
 };
 

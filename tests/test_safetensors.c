@@ -81,6 +81,7 @@ static const struct header_case {
     {ONE(SHAPED("F32", "[0]", "[0,0]")), 0, DF_OK},
     {ONE(SHAPED("F32", "[0,16777216,16777216,16777216]", "[0,0]")), 0, DF_OK},
     {"{\"e\":" SHAPED("F32", "[0]", "[0,0]") ",\"a\":" GOOD "}", 16, DF_OK},
+    {"{\"a\":" GOOD ",\"e\":" SHAPED("F32", "[0]", "[0,0]") "}", 16, DF_OK},
     {"{\"f\":" SHAPED("F64", "[3,0]", "[16,16]") ",\"a\":" GOOD "}", 16, DF_OK},
     {ONE(SHAPED("F32", "[1,1,1,1]", "[0,4]")), 4, DF_OK},
 
@@ -252,6 +253,14 @@ static void check_header_sizes(void)
     for (size_t size = 0; size < 8; size++) CHECK(verdict("\2\0\0\0\0\0\0", size, &error) == DF_INPUT);
     CHECK(verdict("\2\0\0\0\0\0\0\0{}", 10, &error) == DF_OK);
     CHECK(verdict("\3\0\0\0\0\0\0\0{}\0", 11, &error) == DF_INPUT);
+
+    /* More data than is read is refused before anything of it is looked at. */
+    df_arena arena = {0};
+    df_safetensors file;
+    const size_t most = (size_t)1 << 30;
+    CHECK(df_safetensors_parse(&file, &arena, "m", "\2\0\0\0\0\0\0\0{}", 10 + most + 1, &error) == DF_LIMIT);
+    CHECK_TEXT(error.message, "m: the tensors have 1073741825 bytes; at most 1073741824 are supported");
+    df_arena_free(&arena);
 }
 
 /* A header of spaces up to 1 MiB, and one byte more. */
@@ -591,6 +600,24 @@ static void check_foreign_notes(void)
     unlink(in_folder("n"));
 }
 
+static void check_beginnings(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        bool begins;
+    } files[] = {{"\2\0\0\0\0\0\0\0{}", 10, true}, {"\xff\xff\xff\xff\0\0\0\0{", 9, true}, {"\2\0\0\0\0\0\0\0", 8, false},
+                 {"\2\0\0\0\0\0\0\0[]", 10, false}, {"\2\0\0\0\1\0\0\0{}", 10, false}, {"x,y\n1,2\n3", 9, false}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        FILE *file = fopen(in_folder("b"), "wb");
+        CHECK(file && fwrite(files[i].bytes, 1, files[i].size, file) == files[i].size);
+        if (file) fclose(file);
+        CHECK(df_safetensors_begins(in_folder("b")) == files[i].begins);
+    }
+    unlink(in_folder("b"));
+    CHECK(!df_safetensors_begins(in_folder("b")));
+}
+
 int main(void)
 {
     check_headers();
@@ -606,6 +633,7 @@ int main(void)
     check_damage();
     check_refused_writing();
     check_foreign_notes();
+    check_beginnings();
     unlink(in_folder("m.safetensors"));
     CHECK(rmdir(folder) == 0);
     return CHECK_DONE();

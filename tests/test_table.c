@@ -68,6 +68,7 @@ static void test_dialects(void)
     check_accepted("x;y\n2.385;-17\n0.5;1000\n");
     check_accepted("x\ty\n2.385\t-17\n0.5\t1000\n");
     check_accepted("  x   y  \n2.385 -17\n \t 0.5    +1000 \t\n");
+    check_accepted("x y\n2.385\t-17\n0.5 \t1000\n");
     check_accepted("x , y\n 2.385 ,\t-17\n.5, 1.e3 \n");
     check_accepted("\"x\",\"y\"\n\"2.385\",-17\n0.5 , \"1000\" \n");
     check_accepted("\"x\" \"y\"\n\"2.385\" -17\n0.5  \"1000\" \n");
@@ -164,6 +165,7 @@ static void test_bad_numbers(void)
     check_refused("x,y\n1,\n", "t.csv:2:3: the cell of column 'y' is empty; remove the row or fill it");
     check_refused("x,y\n,2\n", "t.csv:2:1: the cell of column 'x' is empty; remove the row or fill it");
     check_refused(",2\n", "t.csv:1:1: the cell of column 'x' is empty; remove the row or fill it");
+    check_refused("x\ty\n\t2\n", "t.csv:2:1: the cell of column 'x' is empty; remove the row or fill it");
     check_refused("x,y\n\"\",2\n", "t.csv:2:2: the cell of column 'x' is empty; remove the row or fill it");
     check_refused("x,y\n1,0x1p3\n", "t.csv:2:3: '0x1p3' is hexadecimal; write numbers in decimal");
     check_refused("x,y\n1,1e999\n", "t.csv:2:3: '1e999' is beyond the largest number, 1.8e+308");
@@ -200,6 +202,22 @@ static void test_text_columns(void)
     check_refused("1,2,red\n3,4,blue\n",
                   "t.csv:1:5: 'red' is text on a line with numbers, so the line is neither names nor data\n"
                   "  begin the file with a line of column names, none of them a number");
+}
+
+#define FORTY_EIGHT "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuv"
+
+static void test_hints_that_do_not_fit(void)
+{
+    check_refused("x;y\n1,0000000000000000000000000000000000000000000000000;2\n",
+                  "t.csv:2:1: expected a number in column 'x', found '1,000000000000000000000000000000000000000000000'\n"
+                  "  to leave text out, choose the other columns: --columns y");
+    check_refused("x,y\n\" 1\",2\n", "t.csv:2:2: expected a number in column 'x', found ' 1'\n"
+                                     "  to leave text out, choose the other columns: --columns y");
+    check_refused("a,b,c,d,e,f,g,h,i,j\nt,1,2,3,4,5,6,7,8,9\n",
+                  "t.csv:2:1: expected a number in column 'a', found 't'\n"
+                  "  to leave text out, choose the other columns: --columns b,c,d,e,f,g,h,i");
+    check_refused(FORTY_EIGHT ",y\n1,t\n", "t.csv:2:3: expected a number in column 'y', found 't'\n"
+                                           "  to leave text out, choose the other columns: --columns 1");
 }
 
 static void test_ragged_rows(void)
@@ -300,6 +318,11 @@ static void test_long_lists_of_columns_are_cut(void)
     CHECK(parse_bytes(&table, &arena, "t.csv", text, strlen(text), "other") == DF_USAGE);
     CHECK(strstr(error.message, "name0, name1,") && strstr(error.message, "name19, ..."));
     CHECK(!strstr(error.message, "name20"));
+    const char *const wide = FORTY_EIGHT "1," FORTY_EIGHT "2," FORTY_EIGHT "3," FORTY_EIGHT "4," FORTY_EIGHT "5,"
+                             FORTY_EIGHT "6," FORTY_EIGHT "7," FORTY_EIGHT "8," FORTY_EIGHT "9," FORTY_EIGHT "10,"
+                             FORTY_EIGHT "11," FORTY_EIGHT "12," FORTY_EIGHT "13," FORTY_EIGHT "14\n";
+    CHECK(parse_bytes(&table, &arena, "t.csv", wide, strlen(wide), "other") == DF_USAGE);
+    CHECK(strstr(error.message, ", ...") != NULL);
     df_arena_free(&arena);
 }
 
@@ -335,6 +358,8 @@ static void test_npy_read(void)
     CHECK(table.rows == 2 && table.columns == 2);
     CHECK(row_is(&table, 0, (const double[]){3, (double)0.1f}));
     CHECK_TEXT(table.names[0], "z");
+    CHECK(parse_npy(&table, &arena, dictionary, values, sizeof values, "label") == DF_USAGE);
+    CHECK(strstr(error.message, "there is no column 'label'") != NULL);
     df_arena_free(&arena);
 }
 
@@ -362,6 +387,7 @@ static void test_npy_refused(void)
     check_npy_refused(NPY("'<f8'", "False", "()"), DF_INPUT, "t.npy: the array has 0 dimensions");
     check_npy_refused(NPY("'<f8'", "False", "(1, 2, 2)"), DF_INPUT, "t.npy: the array has 3 dimensions");
     check_npy_refused(NPY("'<f8'", "False", "(0, 2)"), DF_INPUT, "t.npy: there are no rows of data");
+    check_npy_refused(NPY("'<f8'", "False", "(2, 0)"), DF_INPUT, "t.npy: there are no rows of data");
     check_npy_refused(NPY("'<f8'", "False", "(3, 2)"), DF_INPUT,
                       "t.npy: the header promises 48 bytes of values, and 32 follow it");
     check_npy_refused(NPY("'<f8'", "False", "(1, 2)"), DF_INPUT,
@@ -374,7 +400,9 @@ static void test_npy_refused(void)
         NPY("'<f8'", "False", "(-2, 2)"), NPY("'<f8'", "False", "(2.0, 2)"), NPY("'<f8'", "0", "(2, 2)"),
         NPY("<f8", "False", "(2, 2)"), NPY("'<f8'", "False", "(2, 2) 'x': 1"),
         NPY("'<f\\x38'", "False", "(2, 2)"), NPY("'<f8'", "False", "(2, 99999999999999999999999)"),
-        NPY("__import__('os')", "False", "(2, 2)"),
+        NPY("'<f8'", "False", "(2, 2 2)"), NPY("'<f8'", "False", "2, 2"),
+        NPY("'<f8'", "False", "(2, 9999999999999999999999999999)"), "{descr: '<f8'}\n", "{'fortran_order': Tr",
+        "{'shape': (2", "{'" FORTY_EIGHT "': 1}\n", NPY("__import__('os')", "False", "(2, 2)"),
         "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), 'x': 1, }\n",
         "{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (2, 2)}\n",
         "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2)}",
@@ -469,6 +497,9 @@ static void test_failed_writing_leaves_nothing(void)
     CHECK(write_table("none/out.csv", bad, 1, 1) == DF_IO);
     CHECK(write_table("/dev/full", bad, 1, 1) == DF_IO);
     CHECK_TEXT(error.message, "cannot write /dev/full: No space left on device");
+    static double many[2 * 20000];
+    CHECK(write_table("/dev/full", many, 20000, 20001) == DF_IO); /* the first failure is the one to be told */
+    CHECK_TEXT(error.message, "cannot write /dev/full: No space left on device");
     df_table_writer writer;
     const char *const wrong[] = {"",   "a,b", "a;b", "a\"b", "a\nb", "a\tb",
                                  " a", "a ",  "#a",  "17",   "nan",  "1e999", "\033[2J", "a\x7f", "\xc2\x9bJ", "\xff"};
@@ -544,6 +575,7 @@ int main(void)
     test_choice();
     test_bad_numbers();
     test_text_columns();
+    test_hints_that_do_not_fit();
     test_ragged_rows();
     test_headers();
     test_encodings();

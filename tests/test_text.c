@@ -207,7 +207,8 @@ static void test_count(void)
     CHECK(counted("9007199254740992") == (uint64_t)1 << 53);
     const char *const wrong[] = {"",     "k",     "-1",   "-0",   "1.5",  "1.0005k", "10m", "10kk",
                                  "1e3k", "1e400", "0x10", "10 k", "1e-3", "1e16",    "nan",
-                                 "9007199254740993", "99999999999999999999", NULL};
+                                 "9007199254740993", "99999999999999999999",
+                                 "0000000000000000000000000000000000000000000000000000000000000001k", NULL};
     for (const char *const *text = wrong; *text; text++) {
         if (counted(*text) != UINT64_MAX) fprintf(stderr, "accepted \"%s\"\n", *text);
         CHECK(counted(*text) == UINT64_MAX);

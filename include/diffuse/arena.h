@@ -12,7 +12,7 @@ typedef struct df_arena {
     struct df_arena_end *ends;
 } df_arena;
 
-/* `count` zeroed objects of `size` bytes, aligned to 64. NULL when memory is exhausted or count * size
+/* `count` zeroed objects of `size` > 0 bytes, aligned to 64. NULL when memory is exhausted or count * size
  * overflows, with `error` filled in (DF_LIMIT). A count of 0 gives a valid pointer. */
 void *df_alloc(df_arena *arena, size_t count, size_t size, df_error *error) DF_MUST_CHECK;
 

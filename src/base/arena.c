@@ -29,7 +29,7 @@ static struct df_arena_block *block_new(struct df_arena_block *before, size_t si
 void *df_alloc(df_arena *arena, size_t count, size_t size, df_error *error)
 {
     const size_t most = SIZE_MAX / 2;
-    if (size && count > most / size) {
+    if (count > most / size) {
         df_fail(error, DF_LIMIT, "out of memory: %zu objects of %zu bytes are more than a machine has",
                 count, size);
         return NULL;

@@ -336,9 +336,8 @@ void df_json_add_number(df_text *out, double value)
         return;
     }
     char digits[32];
-    for (int precision = 15; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (strtod(digits, NULL) == value) break;
-    }
+    int precision = 15; /* 17 are enough for every double */
+    do snprintf(digits, sizeof digits, "%.*g", precision, value);
+    while (precision++ < 17 && strtod(digits, NULL) != value);
     df_text_add(out, "%s", digits);
 }

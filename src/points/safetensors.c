@@ -442,5 +442,5 @@ bool df_safetensors_begins(const char *path)
     FILE *file = fopen(path, "rb");
     const bool whole = file && fread(head, 1, sizeof head, file) == sizeof head;
     if (file) fclose(file);
-    return whole && head[8] == '{' && head[4] == 0 && head[5] == 0 && head[6] == 0 && head[7] == 0;
+    return whole && memcmp(head + 4, "\0\0\0\0{", 5) == 0;
 }

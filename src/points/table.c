@@ -43,10 +43,10 @@ static void list_names(char *list, size_t room, char *const *names, size_t count
 {
     size_t used = 0;
     list[0] = '\0';
-    for (size_t c = 0; c < count && used + SHOWN + 16 < room; c++) {
+    for (size_t c = 0; c < count; c++) {
         char name[SHOWN];
         df_printable(name, sizeof name, names[c]);
-        const bool cut = c == NAMES_SHOWN;
+        const bool cut = c == NAMES_SHOWN || room - used < 2 * SHOWN;
         used += (size_t)snprintf(list + used, room - used, "%s%s", c ? ", " : "", cut ? "..." : name);
         if (cut) break;
     }
