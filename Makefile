@@ -66,6 +66,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libdiffuse.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm -pthread
 
 # A page becomes an array of strings, a line each, for the source file that includes it.
+PAGES = $(B)/src/draw/head.html.h $(B)/src/draw/player.html.h $(B)/src/cli/report.html.h
 $(B)/src/draw/html.o: $(B)/src/draw/head.html.h
 $(B)/src/draw/player.o: $(B)/src/draw/player.html.h
 $(B)/src/cli/cmd_report.o: $(B)/src/cli/report.html.h
@@ -160,6 +161,17 @@ double:                       ## the unit tests with the network in double preci
 valgrind:                     ## the quick unit tests under valgrind
 	@$(MAKE) -s B=build/valgrind CFLAGS="-O1 -g -gdwarf-4" RUN="valgrind -q --error-exitcode=9 --leak-check=full" unit
 
+# What each file complained about is in build/analysis. Kernels are looked at in their widest form.
+SET      := $(lastword $(SETS))
+ANALYSES := $(patsubst %.c,$(B)/analysis/%.txt,$(LIBRARY_SOURCES) $(PROGRAM_SOURCES) $(wildcard tests/*.c))
+analyze: $(ANALYSES)          ## clang-tidy (its checks are in .clang-tidy) and gcc -fanalyzer over every source file (minutes)
+	@sh tests/analyze.sh $^
+$(B)/analysis/src/base/kernels.txt: ALL_CFLAGS += $(FLAGS_$(SET)) -DDF_SET=$(SET)
+$(B)/analysis/src/base/simd.txt: ALL_CFLAGS += '-DDF_SETS=X($(SET))'
+$(B)/analysis/%.txt: %.c .clang-tidy | $(PAGES)
+	@mkdir -p $(@D)
+	$(Q)sh tests/analyze.sh $< -- $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) >$@
+
 unit: $(B)/diffuse $(TESTS) $(FUZZERS)
 	@RUN="$(RUN)" sh tests/unit.sh $(B)
 
@@ -178,6 +190,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib static install uninstall always test faults soak bits golden quality gallery papers demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench
+.PHONY: lib static install uninstall always test faults soak bits golden quality gallery papers demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench analyze
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

@@ -293,7 +293,7 @@ static int run(const char *program, const char *const *words)
         limit(RLIMIT_CORE, 0);
         limit(RLIMIT_FSIZE, 1 << 27);
         if (!getenv("ASAN_OPTIONS")) limit(RLIMIT_AS, (rlim_t)1 << 32);
-        execv(program, (char *const *)(uintptr_t)all);
+        execv(program, (char *const *)all);
         _exit(99);
     }
     int ended = -1;

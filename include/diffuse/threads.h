@@ -16,7 +16,7 @@ enum { DF_THREADS_MOST = 1024 };
 
 /* A team of `wanted` threads, the caller among them; 0: one a core. A thread that cannot start makes the team smaller
  * and is no failure. The threads end when the arena is freed. */
-df_status df_team_start(df_team **team, df_arena *arena, size_t wanted, df_error *error) DF_MUST_CHECK;
+df_status df_team_start(df_team **started, df_arena *arena, size_t wanted, df_error *error) DF_MUST_CHECK;
 
 size_t df_team_count(const df_team *team);
 

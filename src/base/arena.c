@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64, BLOCK = 1 << 16 };
+/* With a block of one byte, memory is asked for each time, and can be refused each time. */
+#ifndef DF_BLOCK
+#define DF_BLOCK 65536
+#endif
+enum { ALIGN = 64 };
 
 struct df_arena_block {
     struct df_arena_block *before;
@@ -36,7 +40,7 @@ void *df_alloc(df_arena *arena, size_t count, size_t size, df_error *error)
     }
     const size_t bytes = count * size + ALIGN;
     if (!arena->last || arena->last->size - arena->last->used < bytes) {
-        struct df_arena_block *block = block_new(arena->last, bytes > BLOCK ? bytes : BLOCK);
+        struct df_arena_block *block = block_new(arena->last, bytes > DF_BLOCK ? bytes : DF_BLOCK);
         if (!block) {
             df_fail(error, DF_LIMIT, "out of memory: %zu bytes were asked for and not given", bytes);
             return NULL;

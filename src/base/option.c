@@ -306,26 +306,30 @@ static const df_option *find_letter(df_settings *const *list, char letter, df_se
     return NULL;
 }
 
-/* "-n", "-n5", "--name", "--name=value": finds the option and the part of the word that is its value. */
-static df_status find_option(df_settings *const *list, const char *word, const df_option **option, df_settings **owner,
-                             const char **value, df_error *error)
+/* "-n", "-n5", "--name", "--name=value": finds the option, or NULL, and the part of the word that is its value. */
+static const df_option *find_option(df_settings *const *list, const char *word, df_settings **owner, const char **value,
+                                    df_error *error)
 {
     *value = NULL;
+    const df_option *option = NULL;
     if (word[1] != '-') {
-        *option = find_letter(list, word[1], owner);
-        if (!*option) return df_fail(error, DF_USAGE, "unknown option %.2s", word);
-        if (word[2]) *value = word + 2;
-        return DF_OK;
+        option = find_letter(list, word[1], owner);
+        if (!option) df_fail(error, DF_USAGE, "unknown option %.2s", word);
+        else if (word[2]) *value = word + 2;
+        return option;
     }
     char name[128];
     const size_t size = strcspn(word + 2, "=");
-    if (size >= sizeof name) return df_fail(error, DF_USAGE, "unknown option %.40s...", word);
+    if (size >= sizeof name) {
+        df_fail(error, DF_USAGE, "unknown option %.40s...", word);
+        return NULL;
+    }
     memcpy(name, word + 2, size);
     name[size] = 0;
-    *option = df_settings_find(list, name, owner);
-    if (!*option) return unknown_option(list, name, error);
-    if (word[2 + size] == '=') *value = word + 3 + size;
-    return DF_OK;
+    option = df_settings_find(list, name, owner);
+    if (!option) unknown_option(list, name, error);
+    else if (word[2 + size] == '=') *value = word + 3 + size;
+    return option;
 }
 
 
@@ -346,10 +350,10 @@ df_status df_settings_parse(df_settings *const *list, const char *const *words, 
             operands[(*operand_count)++] = word;
             continue;
         }
-        const df_option *option = NULL;
         df_settings *owner;
         const char *value;
-        DF_TRY(find_option(list, word, &option, &owner, &value, error));
+        const df_option *option = find_option(list, word, &owner, &value, error);
+        if (!option) return error->status;
         if (option->kind == DF_FLAG) {
             if (value && word[1] != '-')
                 return df_fail(error, DF_USAGE, "-%c takes no value: '%.100s'", option->letter, word);

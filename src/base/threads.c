@@ -127,7 +127,7 @@ static void start_members(df_team *team, size_t wanted)
     pthread_attr_destroy(&attributes);
 }
 
-df_status df_team_start(df_team **result, df_arena *arena, size_t wanted, df_error *error)
+df_status df_team_start(df_team **started, df_arena *arena, size_t wanted, df_error *error)
 {
     df_team *team;
     const size_t cores = df_cores();
@@ -136,7 +136,7 @@ df_status df_team_start(df_team **result, df_arena *arena, size_t wanted, df_err
     DF_TRY(df_check_arithmetic(error)); /* the threads inherit it */
     DF_NEW(arena, team, 1, error);
     DF_NEW(arena, team->members, wanted, error);
-    *result = team;
+    *started = team;
     team->count = 1;
     team->patience = wanted <= cores ? PATIENCE : 0;
     pthread_mutex_init(&team->lock, NULL);

@@ -195,7 +195,7 @@ const char *plural(uint64_t count, const char *noun)
     char *out = next_buffer();
     const char *number = grouped(count);
     size_t used = strlen(number);
-    memcpy(out, number, used);
+    memcpy(out, number, used); /* NOLINT(bugprone-not-null-terminated-result): the next line ends it */
     snprintf(out + used, ROOM - used, " %s%s", noun, count == 1 ? "" : "s");
     return out;
 }

@@ -198,7 +198,7 @@ static uint64_t points_after_distances(const evaluation *e)
     return 12 * (uint64_t)e->n + 12 * W2_POINTS;
 }
 
-df_status evaluation_density(double *model, const evaluation *e, const double *x, size_t n, df_arena *arena,
+df_status evaluation_density(double *log_density, const evaluation *e, const double *x, size_t n, df_arena *arena,
                              df_error *error)
 {
     const df_subject *s = &e->subject;
@@ -207,8 +207,8 @@ df_status evaluation_density(double *model, const evaluation *e, const double *x
     memcpy(scaled, x, n * s->dim * sizeof *x);
     df_transform_apply(&s->transform, scaled, n);
     const df_flow flow = {.denoiser = &s->denoiser, .from = e->least, .to = e->most, .steps = ODE_STEPS};
-    DF_TRY(df_log_likelihood(model, &flow, scaled, n, e->team, arena, error));
-    for (size_t i = 0; i < n; i++) model[i] -= df_log_volume(&s->transform);
+    DF_TRY(df_log_likelihood(log_density, &flow, scaled, n, e->team, arena, error));
+    for (size_t i = 0; i < n; i++) log_density[i] -= df_log_volume(&s->transform);
     return DF_OK;
 }
 

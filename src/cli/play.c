@@ -72,7 +72,6 @@ static df_status read_film(df_film *reel, const char *path, const char *chosen, 
     size_t columns[ROW];
     double *rows, *t, *x;
     DF_TRY(df_table_read(&table, arena, path, chosen, error));
-    if (!table.rows) return df_fail(error, DF_INPUT, "%s holds no points", path);
     DF_TRY(find_columns(columns, &table, error));
     DF_NEW(arena, rows, table.rows * ROW, error);
     for (size_t r = 0; r < table.rows; r++)

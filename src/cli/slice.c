@@ -68,7 +68,8 @@ static df_status choose_range(slice *chosen, const char *typed, uint64_t rows, d
 df_status choose_slice(slice *chosen, const slice_options *typed, uint64_t rows, const output_options *to,
                        df_error *error)
 {
-    *chosen = (slice){.end = rows, .whole = !typed->shard && !typed->range};
+    *chosen = (slice){.end = rows};
+    chosen->whole = !typed->shard && !typed->range;
     if (chosen->whole) return DF_OK;
     if (df_table_is_npy(output_path(to)))
         return df_fail(error, DF_USAGE, "%s: an NPY file begins with its number of rows, so parts cannot be joined\n"

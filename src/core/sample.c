@@ -156,7 +156,7 @@ df_status df_sampling_run(df_sampling *s, uint64_t first, size_t n, double *x, d
         if (s->walks[k].lost_at && (!lost || s->walks[k].first < lost->first)) lost = &s->walks[k];
     if (!lost) return DF_OK;
     return df_fail(error, DF_DIVERGED, "sample %llu is no longer finite after step %zu of %zu",
-                   (unsigned long long)(lost->first + lost_row(lost)), lost->lost_at, lost->steps);
+                   (unsigned long long)lost->first + lost_row(lost), lost->lost_at, lost->steps);
 }
 
 uint64_t df_sampling_calls(const df_sampling *s)

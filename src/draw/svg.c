@@ -95,8 +95,8 @@ static void add_character(df_text *svg, const char *text, size_t size)
     else if (*text == '>') df_text_add(svg, "&gt;");
     else if (*text == '"') df_text_add(svg, "&quot;");
     /* U+FFFE and U+FFFF are the only other characters that XML refuses and df_printable does not. */
-    else if (strncmp(text, "\xef\xbf\xbe", size) == 0) df_text_add(svg, "?");
-    else if (strncmp(text, "\xef\xbf\xbf", size) == 0) df_text_add(svg, "?");
+    else if (strncmp(text, "\xef\xbf\xbe", size) == 0 || strncmp(text, "\xef\xbf\xbf", size) == 0)
+        df_text_add(svg, "?");
     else df_text_add_bytes(svg, text, size);
 }
 

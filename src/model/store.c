@@ -228,8 +228,8 @@ static df_status read_json(const df_safetensors *file, const char *name, df_json
     const char *text;
     DF_TRY(read_metadata(file, name, &text, error));
     df_error inner;
-    if (df_json_parse(value, arena, text, strlen(text), &inner) != DF_OK)
-        return df_fail(error, DF_INPUT, "%s: %.300s", name, inner.message);
+    const df_status status = df_json_parse(value, arena, text, strlen(text), &inner);
+    if (status != DF_OK) return df_fail(error, status, "%s: %.300s", name, inner.message);
     if ((*value)->kind != kind)
         return df_fail(error, DF_INPUT, "%s is not %s", name, kind == DF_JSON_OBJECT ? "an object" : "a list");
     return DF_OK;
@@ -281,7 +281,7 @@ static df_status read_config(df_model *model, const df_safetensors *file, df_are
     df_model_list_settings(&settings, model);
     DF_TRY(df_model_default_settings(&settings, model->objective, arena, error));
     for (const df_json *member = json->child; member; member = member->next)
-        if (set_from_json(settings.list, member, arena, error) != DF_OK) return error->status = DF_INPUT;
+        DF_TRY(set_from_json(settings.list, member, arena, error));
     return add_missing(settings.list, json, arena, error);
 }
 
