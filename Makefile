@@ -172,6 +172,13 @@ $(B)/analysis/%.txt: %.c .clang-tidy | $(PAGES)
 	@mkdir -p $(@D)
 	$(Q)sh tests/analyze.sh $< -- $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) >$@
 
+# Conditions are counted as they stand in the source, neither merged nor inlined.
+COVERAGE = -O1 -g -fno-ssa-phiopt --param logical-op-non-short-circuit=0 \
+           --coverage '-fprofile-exclude-files=include/.*;tests/.*;kernels\.c'
+coverage:                     ## lines and branches that the quick tests take, file by file; fails below what is wanted (minutes)
+	@$(MAKE) -s B=build/coverage CC=gcc CFLAGS="$(COVERAGE)" build/coverage/diffuse $(TESTS:$(B)/%=build/coverage/%) $(FUZZERS:$(B)/%=build/coverage/%)
+	@sh tests/coverage.sh build/coverage
+
 unit: $(B)/diffuse $(TESTS) $(FUZZERS)
 	@RUN="$(RUN)" sh tests/unit.sh $(B)
 
@@ -190,6 +197,6 @@ clean:                        ## remove everything that was built
 help:                         ## list these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: lib static install uninstall always test faults soak bits golden quality gallery papers demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench analyze
+.PHONY: lib static install uninstall always test faults soak bits golden quality gallery papers demo asan tsan double valgrind unit fuzz hunt clean help diffuse bench analyze coverage
 .SECONDARY:
 -include $(wildcard $(B)/src/*/*.d $(B)/tests/*.d)

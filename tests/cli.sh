@@ -234,6 +234,9 @@ papers ddpm
 info $model
 info $model --json
 train moons -n 10 --dry-run
+generate man
+generate bash
+generate zsh
 END
 }
 

@@ -11,15 +11,17 @@ function row(name, of) {
 file !~ /^src\// { next }
 { group = index(" " strict " ", " " file " ") ? "strict" : "others" }
 /^branch / {
+    if (source ~ /assert\(/) next
     branches[file]++; branches[group]++; branches["all"]++
     if ($3 == "taken" && $4 > 0) { taken[file]++; taken[group]++; taken["all"]++ }
-    else print file ":" line >missed
+    else print file ":" line ":" source >missed
     next
 }
 /^ *[^ ]+: *[0-9]+:/ {
     split($0, field, ":")
     if (field[1] ~ /-/ || field[2] == 0) next
-    line = field[2] + 0 substr($0, length(field[1] field[2]) + 2)
+    line = field[2] + 0
+    source = substr($0, length(field[1] field[2]) + 3)
     lines[file]++; lines[group]++; lines["all"]++
     if (field[1] + 0 > 0) { run[file]++; run[group]++; run["all"]++ }
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# faults.sh PROGRAM [quick] -- what can go wrong around the program, at every place where it can: memory, files,
+# faults.sh PROGRAM [STRIDE] -- what can go wrong around the program, at every place where it can: memory, files,
 # threads, readers, power. Whatever fails, a file is what it was or what it was to become, and the exit status says
 # that it failed.
 sources=$(cd "$(dirname "$0")" && pwd)
-[ "${2:-}" = quick ] && stride=9 || stride=1 # every ninth place, or every one
+stride=${2:-1} # of STRIDE places one
 . "$sources/shell.sh"
 
 # What must survive, of each verb something small. Files to read are in .., a file to write is x.

@@ -63,16 +63,17 @@ part cli sh tests/cli.sh "$program"
 part odd sh tests/odd.sh "$program"
 part arguments sh tests/arguments.sh "$program" "$build/tests/arguments"
 part hostile sh tests/hostile.sh "$program"
+part rare sh tests/rare.sh "$program"
 part pictures sh tests/pictures.sh "$program"
 part pages sh tests/pages.sh "$program"
 part exact sh tests/exact.sh "$program"
-part faults sh tests/faults.sh "$program" quick
+part faults sh tests/faults.sh "$program" 9
 part readme sh tests/readme.sh "$program"
 part claims claims
 wait
 
 passed=0 failed=0
-for name in layers headers unit double arithmetic bits references install threads shards stops surprises statuses cli odd arguments hostile pictures pages exact faults readme claims; do
+for name in layers headers unit double arithmetic bits references install threads shards stops surprises statuses cli odd arguments hostile rare pictures pages exact faults readme claims; do
     counts=$(cat "$build/$name.count" 2>/dev/null || echo "0 1")
     passed=$((passed + ${counts% *})) failed=$((failed + ${counts#* }))
 done
