@@ -51,7 +51,7 @@ static const char *const refused[] = {
     /* UTF-8: a stray continuation, overlong forms, a surrogate, beyond U+10FFFF, cut short. */
     "\"\x80\"", "\"\xc0\x80\"", "\"\xc1\xbf\"", "\"\xe0\x9f\xbf\"", "\"\xf0\x8f\xbf\xbf\"",
     "\"\xed\xa0\x80\"", "\"\xed\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"", "\"\xff\"",
-    "\"\xc3\"", "\"\xe2\x82\"", "\"\xe2\x82", "\"\xf0\x9f\x98", "\"\xc3", "\xc3\xa9", "\xef\xbb\xbf{}",
+    "\"\xc3(\"", "\"\xe2(\x80\"", "\"\xe2\x82(\"", "\"\xf0\x9f\x98(\"", "\"\xc3\"", "\"\xe2\x82\"", "\"\xe2\x82", "\"\xf0\x9f\x98", "\"\xc3", "\xc3\xa9", "\xef\xbb\xbf{}",
     /* Arrays and objects. */
     "[", "]", "[1", "[1,", "[1,]", "[,1]", "[,]", "[1 2]", "[1;2]", "{", "}", "{\"a\"", "{\"a\":",
     "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}", "{1:1}", "{\"a\" 1}",
@@ -137,6 +137,30 @@ static void check_tree(void)
     df_arena_free(&arena);
 }
 
+static void check_character(const char *text, const char *want)
+{
+    df_arena arena = {0};
+    df_json *value;
+    df_error error;
+    CHECK(parse(&value, &arena, text, strlen(text), &error) == DF_OK);
+    CHECK_TEXT(value->text, want);
+    df_arena_free(&arena);
+}
+
+/* The first and the last of each length of UTF-8, and of what escapes can say. */
+static void check_characters(void)
+{
+    check_character("\"\\u0001\\u007f\"", "\x01\x7f");
+    check_character("\"\\u0080\\u07ff\"", "\xc2\x80\xdf\xbf");
+    check_character("\"\\u0800\\u20ac\\ud7ff\"", "\xe0\xa0\x80\xe2\x82\xac\xed\x9f\xbf");
+    check_character("\"\\ue000\\uffff\"", "\xee\x80\x80\xef\xbf\xbf");
+    check_character("\"\\ud800\\udc00\\uD83D\\uDE00\"", "\xf0\x90\x80\x80\xf0\x9f\x98\x80");
+    check_character("\"\\udbff\\udfff\"", "\xf4\x8f\xbf\xbf");
+    check_character("\"\x7f\xc2\x80\xdf\xbf\"", "\x7f\xc2\x80\xdf\xbf");
+    check_character("\"\xe0\xa0\x80\xef\xbf\xbf\"", "\xe0\xa0\x80\xef\xbf\xbf");
+    check_character("\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf");
+}
+
 static void check_message(const char *text, const char *want)
 {
     df_arena arena = {0};
@@ -152,6 +176,11 @@ static void check_messages(void)
 {
     check_message("[1,", "byte 3: the text ends where a value should be");
     check_message("{\"a\":1;", "byte 6: ; stands where a comma or } should be");
+    check_message("[\x7f]", "byte 1: byte 0x7f stands where a value should be");
+    check_message("1 2", "byte 2: 2 stands where the end should be");
+    check_message("\"\\u000 \"", "byte 6: byte 0x20 stands where one of four hexadecimal digits should be");
+    check_message("\"\\ud83d\\u00\"", "byte 11: \" stands where one of four hexadecimal digits should be");
+    check_message("{7:1}", "byte 1: 7 stands where a string should be");
     check_message("[\x01]", "byte 1: byte 0x01 stands where a value should be");
     check_message("{\"a\\u001b\":1,\"a\\u001b\":2}", "byte 23: a second member has the name \"a?\"");
     check_message("[[[[[[[[[", "byte 8: arrays and objects nest deeper than 8");
@@ -274,6 +303,7 @@ int main(void)
     check_limits();
     check_many_members();
     check_tree();
+    check_characters();
     check_messages();
     check_numbers();
     check_written_numbers();

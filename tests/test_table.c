@@ -97,6 +97,11 @@ static void test_lines_and_names(void)
     CHECK_TEXT(table.names[1], "größe");
     CHECK_TEXT(table.names[2], "label");
 
+    text = "\"a;b\",c\n1,2\n"; /* the separator is one outside of quotes */
+    CHECK(parse_bytes(&table, &arena, "t.csv", text, strlen(text), NULL) == DF_OK);
+    CHECK(table.columns == 2);
+    CHECK_TEXT(table.names[0], "a;b");
+
     text = "x\n-0\n1e-400\n";
     CHECK(parse_bytes(&table, &arena, "t.csv", text, strlen(text), NULL) == DF_OK);
     CHECK(table.rows == 2 && table.columns == 1);
@@ -236,6 +241,7 @@ static void test_ragged_rows(void)
 static void test_headers(void)
 {
     check_refused("x,y,x\n1,2,3\n", "t.csv:1:5: columns 1 and 3 are both called 'x'");
+    check_refused(",y\n1,2\n", "t.csv:1:1: column 1 has no name");
     check_refused("x,,y\n1,2,3\n", "t.csv:1:3: column 2 has no name");
     check_refused("", "t.csv:1:1: there are no rows of data");
     check_refused("\n# only this\n", "t.csv:3:1: there are no rows of data");
@@ -250,6 +256,8 @@ static void test_encodings(void)
                         "t.csv:1:1: this is UTF-16; save the file as UTF-8");
     check_refused_bytes("t.csv", "\xfe\xff\0x", 4, NULL, DF_INPUT,
                         "t.csv:1:1: this is UTF-16; save the file as UTF-8");
+    check_refused_bytes("t.csv", "\xff\xfe", 2, NULL, DF_INPUT, "t.csv:1:1: this is UTF-16; save the file as UTF-8");
+    check_refused_bytes("t.csv", "\xef\xbb\xbf", 3, NULL, DF_INPUT, "t.csv:1:1: there are no rows of data");
     check_refused_bytes("t.csv", "x,y\n1,\0002\n", 8, NULL, DF_INPUT,
                         "t.csv:2:3: a NUL byte; this is not a text file");
     check_refused_bytes("-", "x,y\n1,2\n\0", 9, NULL, DF_INPUT,
