@@ -116,6 +116,28 @@ static void answer(df_model *model, df_arena *arena, double x0[4])
     denoiser.answer(denoiser.self, &question, &(df_answer){.x0 = x0}, denoiser.scratch(denoiser.self, arena, &error));
 }
 
+/* Frequencies that no network of this configuration would have come back from the file, whatever else is in it. */
+static void test_features(void)
+{
+    const char *const points[] = {"raw", "fourier", "sinusoidal"}, *const levels[] = {"raw", "harmonic", "sinusoidal"};
+    for (size_t i = 0; i < 9; i++) {
+        run r;
+        df_arena arena = {0};
+        df_model loaded;
+        char settings[120];
+        snprintf(settings, sizeof settings, "point-features=%s point-waves=3 level-features=%s level-waves=4", points[i / 3],
+                 levels[i % 3]);
+        CHECK(prepare(&r, settings) == DF_OK);
+        for (size_t k = 0; k < r.model.network.frequency_count; k++)
+            r.model.network.frequencies[k] = (df_real)(0.385 + (double)k);
+        CHECK(df_model_save(&r.model, path, true, i % 2, &error) == DF_OK);
+        CHECK(df_model_load(&loaded, &arena, path, &error) == DF_OK);
+        check_same_model(&r.model, &loaded);
+        df_arena_free(&arena);
+        end(&r);
+    }
+}
+
 static void test_round_trip(void)
 {
     run r;
@@ -616,6 +638,7 @@ int main(int count, char **arguments)
     snprintf(own, sizeof own, "%s/model.safetensors", count > 2 ? arguments[2] : ".");
     path = own;
     test_round_trip();
+    test_features();
     test_resume("holdout=0.2");
     test_resume("prediction-type=eps beta-schedule=linear block=plain lr-schedule=linear weight-decay=0.01 clip-grad-norm=0.5");
     test_resume("prediction-type=x0 label=step loss=vlb activation=gelu layers=2 scale=per-column");

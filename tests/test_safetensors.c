@@ -260,6 +260,10 @@ static void check_header_sizes(void)
     const size_t most = (size_t)1 << 30;
     CHECK(df_safetensors_parse(&file, &arena, "m", "\2\0\0\0\0\0\0\0{}", 10 + most + 1, &error) == DF_LIMIT);
     CHECK_TEXT(error.message, "m: the tensors have 1073741825 bytes; at most 1073741824 are supported");
+    CHECK(df_safetensors_parse(&file, &arena, "m", "\2\0\0\0\0\0\0\0{}", 10 + most, &error) == DF_INPUT);
+    CHECK_TEXT(error.message, "m: 1073741824 bytes follow the last tensor; the file is damaged");
+    CHECK(df_safetensors_parse(&file, &arena, "m", "\3\0\0\0\0\0\0\0{}", 10, &error) == DF_INPUT);
+    CHECK(strstr(error.message, "should have 3 bytes but 2 follow") != NULL);
     df_arena_free(&arena);
 }
 

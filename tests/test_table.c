@@ -344,6 +344,7 @@ static df_status parse_npy(df_table *table, df_arena *arena, const char *diction
     char file[1024] = "\x93NUMPY\x01";
     const size_t header_size = strlen(dictionary);
     file[8] = (char)header_size;
+    file[9] = (char)(header_size >> 8);
     memcpy(file + 10, dictionary, header_size);
     memcpy(file + 10 + header_size, values, size);
     error = (df_error){0};
@@ -366,6 +367,10 @@ static void test_npy_read(void)
     CHECK(table.rows == 2 && table.columns == 2);
     CHECK(row_is(&table, 0, (const double[]){3, (double)0.1f}));
     CHECK_TEXT(table.names[0], "z");
+    char padded[400]; /* its size takes two bytes */
+    snprintf(padded, sizeof padded, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2)}%300s\n", "");
+    CHECK(parse_npy(&table, &arena, padded, values, sizeof values, NULL) == DF_OK);
+    CHECK(table.rows == 3 && row_is(&table, 2, values + 4));
     CHECK(parse_npy(&table, &arena, dictionary, values, sizeof values, "label") == DF_USAGE);
     CHECK(strstr(error.message, "there is no column 'label'") != NULL);
     df_arena_free(&arena);
@@ -400,8 +405,12 @@ static void test_npy_refused(void)
                       "t.npy: the header promises 48 bytes of values, and 32 follow it");
     check_npy_refused(NPY("'<f8'", "False", "(1, 2)"), DF_INPUT,
                       "t.npy: the header promises 16 bytes of values, and 32 follow it");
-    check_npy_refused(NPY("'<f8'", "False", "(100000001, 2)"), DF_LIMIT, "t.npy: at most 100000000 rows");
-    check_npy_refused(NPY("'<f8'", "False", "(2, 4097)"), DF_LIMIT, "t.npy: at most 100000000 rows and 4096");
+    check_npy_refused(NPY("'<f8'", "False", "(100000000, 2)"), DF_INPUT, "t.npy: the header promises 1600000000 bytes");
+    check_npy_refused(NPY("'<f8'", "False", "(2, 4096)"), DF_INPUT, "t.npy: the header promises 65536 bytes of values");
+    check_npy_refused(NPY("'<f8'", "False", "(100000001, 2)"), DF_LIMIT,
+                      "t.npy: at most 100000000 rows and 4096 columns are read, and the file has 100000001 and 2");
+    check_npy_refused(NPY("'<f8'", "False", "(2, 4097)"), DF_LIMIT,
+                      "t.npy: at most 100000000 rows and 4096 columns are read, and the file has 2 and 4097");
     const char *const damaged[] = {
         "", "\n", "[]\n", "{}\n", "{'descr': '<f8'}\n", "{'descr': '<f8'", "{'descr: 8", "{'descr' '<f8'}\n",
         NPY("'<f8'", "False", "(2)"), NPY("'<f8'", "False", "(2, 2"), NPY("'<f8'", "False", "(2 2)"),
@@ -412,6 +421,7 @@ static void test_npy_refused(void)
         NPY("'<f8'", "False", "(2, 9999999999999999999999999999)"), "{descr: '<f8'}\n", "{'fortran_order': Tr",
         "{'shape': (2", "{'" FORTY_EIGHT "': 1}\n", NPY("__import__('os')", "False", "(2, 2)"),
         "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), 'x': 1, }\n",
+        "{'x': '<f8', 'fortran_order': False, 'shape': (2, 2)}\n",
         "{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (2, 2)}\n",
         "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2)}",
         "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2)}\n\n",
